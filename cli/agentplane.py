@@ -1,0 +1,17 @@
+"""Entry of the `agentplane` command; the verbs are in `agentplane_cli/<noun>.py`."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and end with its exit code."""
+    from agentplane_cli.app import app
+    from agentplane_cli.failure import Exit, Failure
+
+    try:
+        app()
+    except Failure as failure:
+        sys.stderr.write(f"error: {failure}\n")
+        sys.exit(failure.code)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)

@@ -1,0 +1,154 @@
+"""
+PostgreSQL as services see it: tenant transactions under row-level security, and system transactions.
+
+A tenant transaction runs as the role `agentplane_app` with `app.org` set for that transaction only;
+a system transaction runs as `agentplane_system`, which explicit policies let see every organisation.
+Neither role owns a table or may bypass row-level security; `Database.open` refuses one that could.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.chassis.errors import Unavailable
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Row: TypeAlias = asyncpg.Record
+
+_UNREACHABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+)
+
+
+class Database:
+    """The two pools of a process."""
+
+    def __init__(self, tenants: "asyncpg.Pool[Row] | None", system: "asyncpg.Pool[Row] | None") -> None:
+        self._tenants = tenants
+        self._system = system
+
+    @classmethod
+    async def open(cls, app_url: str | None, system_url: str | None, size: int = 10) -> "Database":
+        """Connect; refuse roles that row-level security would not bind."""
+        pools = [await _pool(url, size) if url else None for url in (app_url, system_url)]
+        for pool in pools:
+            if pool is not None:
+                await _refuse_powerful_role(pool)
+        return cls(*pools)
+
+    @asynccontextmanager
+    async def tenant(self, org_id: UUID) -> AsyncIterator[Connection]:
+        """A transaction that sees and writes the rows of one organisation."""
+        # One round trip opens the transaction and names the organisation; a UUID cannot carry SQL.
+        async with self._transaction(
+            self._tenants, f"BEGIN; SET LOCAL app.org = '{UUID(str(org_id))}'"
+        ) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """A transaction that sees every organisation."""
+        async with self._transaction(self._system, "BEGIN") as connection:
+            yield connection
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Row]:
+        """Rows of one statement, as the system."""
+        async with self._acquire(self._system) as connection:
+            return await connection.fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Row | None:
+        """The first row of one statement, as the system."""
+        async with self._acquire(self._system) as connection:
+            return await connection.fetchrow(query, *arguments)
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        """One statement, as the system; returns its command tag."""
+        async with self._acquire(self._system) as connection:
+            return await connection.execute(query, *arguments)
+
+    async def close(self) -> None:
+        """Close both pools."""
+        for pool in (self._tenants, self._system):
+            if pool is not None:
+                await pool.close()
+
+    @asynccontextmanager
+    async def _acquire(self, pool: "asyncpg.Pool[Row] | None") -> AsyncIterator[Connection]:
+        if pool is None:
+            raise RuntimeError("this process was given no connection of that role")
+        try:
+            held = await pool.acquire(timeout=10)
+        except (*_UNREACHABLE, TimeoutError) as error:
+            raise Unavailable("the database does not answer") from error
+        try:
+            yield cast(Connection, held)
+        except (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError) as error:
+            raise Unavailable("the database closed the connection; nothing was stored") from error
+        finally:
+            await pool.release(held)
+
+    @asynccontextmanager
+    async def _transaction(self, pool: "asyncpg.Pool[Row] | None", begin: str) -> AsyncIterator[Connection]:
+        async with self._acquire(pool) as connection:
+            await connection.execute(begin)
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+
+
+async def _pool(url: str, size: int) -> "asyncpg.Pool[Row]":
+    pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        init=_prepare,
+        reset=_keep,
+        max_inactive_connection_lifetime=60,
+        command_timeout=30,
+        server_settings={"idle_in_transaction_session_timeout": "10000", "application_name": "agentplane"},
+    )
+    try:
+        return await pool
+    except _UNREACHABLE as error:
+        raise Unavailable("the database does not answer") from error
+
+
+async def _prepare(connection: Connection) -> None:
+    # The binary form of jsonb is a version byte and the text.
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )
+
+
+async def _keep(connection: Connection) -> None:
+    # Every setting is local to a transaction, so the usual round trip that resets a session can be saved.
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _refuse_powerful_role(pool: "asyncpg.Pool[Row]") -> None:
+    row = await pool.fetchrow(
+        "SELECT rolname, rolsuper OR rolbypassrls OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relowner = r.oid) AS powerful"
+        " FROM pg_roles r WHERE rolname = current_user"
+    )
+    if row is None or row["powerful"]:
+        name = row["rolname"] if row else "unknown"
+        raise RuntimeError(
+            f"the database role {name} could bypass row-level security; refusing to start with it"
+        )

@@ -1,0 +1,97 @@
+"""Loops that never end: each run is timed, a failed one is logged and tried again, an ended one is a bug."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from services.chassis.errors import StaleEpoch
+from services.chassis.leases import Fence, Lease
+from services.chassis.metrics import Metrics
+from services.chassis.service import Loop
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 9.0
+RENEW_SECONDS = 2.0
+# Without a renewal for this long a holder stops by its own clock, before the database lets another take over.
+SELF_FENCE_SECONDS = 6.0
+
+
+async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, lease: Lease | None) -> None:
+    """Run one declared loop for ever."""
+    woken = loop.woken_by(logic) if loop.woken_by else asyncio.Event()
+    keeper = LeaseKeeper(lease) if lease else None
+    renewing = asyncio.create_task(keeper.run(), name=f"{service}: lease {loop.name}") if keeper else None
+    try:
+        while True:
+            if keeper is None:
+                await _once(loop, service, metrics, partial(loop.method, logic))
+            elif (fence := keeper.fence) is not None:
+                await _once(loop, service, metrics, partial(loop.method, logic, fence))
+            waiting = loop.seconds if keeper is None or keeper.fence else RENEW_SECONDS
+            # A few per cent of jitter keeps loops of many replicas from marching in step.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), waiting * random.uniform(0.97, 1.03))  # noqa: S311
+            woken.clear()
+    finally:
+        if renewing:
+            renewing.cancel()
+        if lease:
+            with contextlib.suppress(Exception):
+                await lease.release()
+
+
+class LeaseKeeper:
+    """Renews a lease beside the work, and forgets it when renewals fail for too long."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._renewed = 0.0
+
+    @property
+    def fence(self) -> Fence | None:
+        """The fence, unless the lease may have run out by this process's own clock."""
+        fresh = time.monotonic() - self._renewed < SELF_FENCE_SECONDS
+        return self._lease.fence if fresh else None
+
+    async def run(self) -> None:
+        """Renew for ever."""
+        while True:
+            before = time.monotonic()
+            try:
+                if await asyncio.wait_for(self._lease.hold(), timeout=RENEW_SECONDS * 2):
+                    self._renewed = before
+            except Exception as error:
+                log.warning("lease.renewal_failed", error=repr(error))
+            await asyncio.sleep(RENEW_SECONDS)
+
+
+async def _once(loop: Loop[Any], service: str, metrics: Metrics, run: Callable[[], Awaitable[Any]]) -> None:
+    started = time.perf_counter()
+    failed = True
+    try:
+        await run()
+        failed = False
+    except StaleEpoch as error:
+        log.info("loop.lost_lease", service=service, loop=loop.name, detail=error.detail)
+    except Exception:
+        log.exception("loop.failed", service=service, loop=loop.name)
+    metrics.loop(loop.name, time.perf_counter() - started, failed)
+
+
+async def guard(task: Awaitable[Any], name: str) -> None:
+    """Await a task that must never end, and say so when it does."""
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("task.crashed", task=name)
+        raise
+    log.error("task.ended", task=name)

@@ -1,0 +1,86 @@
+"""Prometheus metrics: one registry for each service, since many share a process."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Metrics:
+    """Requests, loops and handlers of one service; services add their own to `registry`."""
+
+    def __init__(self, service: str) -> None:
+        self.registry = CollectorRegistry()
+        self._service = service
+        self.requests = Counter(
+            "agentplane_http_requests",
+            "Requests answered",
+            ["service", "method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "agentplane_http_request_seconds",
+            "Time to answer",
+            ["service", "route"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+            registry=self.registry,
+        )
+        loop = ["service", "loop"]
+        self.loop_seconds = Histogram(
+            "agentplane_loop_seconds", "Time a loop took", loop, registry=self.registry
+        )
+        self.loop_errors = Counter(
+            "agentplane_loop_errors", "Loop runs that failed", loop, registry=self.registry
+        )
+        self.loop_last = Gauge(
+            "agentplane_loop_last_success_timestamp_seconds",
+            "When a loop last succeeded",
+            loop,
+            registry=self.registry,
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        self.requests.labels(self._service, method, route, str(status)).inc()
+        self.request_seconds.labels(self._service, route).observe(seconds)
+
+    def loop(self, name: str, seconds: float, failed: bool) -> None:
+        """Count one run of a loop."""
+        self.loop_seconds.labels(self._service, name).observe(seconds)
+        if failed:
+            self.loop_errors.labels(self._service, name).inc()
+        else:
+            self.loop_last.labels(self._service, name).set_to_current_time()
+
+    def render(self) -> Response:
+        """What /metrics answers."""
+        return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class MeasureRequests:
+    """Counts every request under the template of its route, never under its path."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Time the request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self._metrics.request(scope["method"], route, status, time.perf_counter() - started)

@@ -1,0 +1,188 @@
+"""What a service is given: stores, bus, clock, and clients of other services. Opened once per process."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import aiohttp
+from starlette.types import ASGIApp
+
+from services.chassis.bus import Bus
+from services.chassis.cache import Cache, open_cache
+from services.chassis.client import Call, Client, HttpTransport, InProcessTransport, Transport
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.metrics import Metrics
+from services.chassis.outbox import Outbox
+from services.chassis.settings import PlatformSettings, ServiceSettings
+
+C = TypeVar("C", bound=Client)
+S = TypeVar("S", bound=ServiceSettings)
+V = TypeVar("V")
+
+
+class Shared:
+    """What the services of one process share."""
+
+    def __init__(
+        self,
+        platform: PlatformSettings,
+        ports: Mapping[str, int],
+        db: Database | None,
+        bus: Bus | None,
+        cache: Cache | None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.platform = platform
+        self.ports = ports
+        self.db = db
+        self.bus = bus
+        self.cache = cache
+        self.clock = clock or Clock()
+        self.outbox = Outbox(db, bus) if db and bus else None
+        self.apps: dict[str, ASGIApp] = {}
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The pooled session for hops between services; made when first used."""
+        if self._http is None:
+            connector = aiohttp.TCPConnector(limit=256, limit_per_host=128, keepalive_timeout=30)
+            self._http = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None, connect=3),
+                auto_decompress=False,
+            )
+        return self._http
+
+    async def close(self) -> None:
+        """Close what was opened, in reverse order."""
+        if self._http is not None:
+            await self._http.close()
+        if self.cache is not None:
+            await self.cache.aclose()
+        if self.bus is not None:
+            await self.bus.close()
+        if self.db is not None:
+            await self.db.close()
+
+
+async def open_shared(
+    platform: PlatformSettings,
+    ports: Mapping[str, int],
+    *,
+    roles: frozenset[str],
+    bus: bool,
+    cache: bool,
+) -> Shared:
+    """Open the stores that the services of this process need."""
+    db = None
+    if roles:
+        db = await Database.open(
+            _need(platform.database_app_url, "DATABASE_APP_URL") if "tenant" in roles else None,
+            _need(platform.database_system_url, "DATABASE_SYSTEM_URL"),
+            platform.database_pool_size,
+        )
+    return Shared(
+        platform,
+        ports,
+        db,
+        await Bus.open(_need(platform.nats_url, "NATS_URL")) if bus else None,
+        open_cache(_need(platform.redis_url, "REDIS_URL")) if cache else None,
+    )
+
+
+class Resources:
+    """What `build` is given: the process's shared resources, seen by one service."""
+
+    def __init__(
+        self,
+        service: str,
+        shared: Shared,
+        overrides: Sequence[ServiceSettings] = (),
+    ) -> None:
+        self.service = service
+        self.metrics = Metrics(service)
+        self._shared = shared
+        self._overrides = {type(each): each for each in overrides}
+
+    @property
+    def platform(self) -> PlatformSettings:
+        """What every process is told."""
+        return self._shared.platform
+
+    @property
+    def clock(self) -> Clock:
+        """The source of time."""
+        return self._shared.clock
+
+    @property
+    def db(self) -> Database:
+        """PostgreSQL."""
+        return _given(self._shared.db, "a database role in `roles`")
+
+    @property
+    def bus(self) -> Bus:
+        """NATS."""
+        return _given(self._shared.bus, "`uses_bus`")
+
+    @property
+    def cache(self) -> Cache:
+        """Redis."""
+        return _given(self._shared.cache, "`uses_cache`")
+
+    @property
+    def outbox(self) -> Outbox:
+        """The relay, to hurry after a commit."""
+        return _given(self._shared.outbox, "a database role and `uses_bus`")
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The pooled HTTP session, for adapters to outside systems."""
+        return self._shared.http
+
+    def settings(self, kind: type[S]) -> S:
+        """The service's own knobs."""
+        override = self._overrides.get(kind)
+        return override if isinstance(override, kind) else kind()
+
+    def client(self, kind: type[C], *, at: str | None = None) -> C:
+        """A client of another service: in this process, at its documented address, or at a given one."""
+        key = self.platform.service_keys.get(self.service)
+        if not key:
+            raise RuntimeError(f"no service key for {self.service}: set AGENTPLANE_SERVICE_KEY_…")
+        return kind(_Late(self._shared, kind.service, at), key)
+
+
+class _Late:
+    """Chooses the way at the first call, when every app of the process is known."""
+
+    def __init__(self, shared: Shared, service: str, at: str | None) -> None:
+        self._shared = shared
+        self._service = service
+        self._at = at
+        self._chosen: Transport | None = None
+
+    async def send(self, call: Call) -> tuple[int, bytes]:
+        if self._chosen is None:
+            self._chosen = self._choose()
+        return await self._chosen.send(call)
+
+    def _choose(self) -> Transport:
+        if self._at is not None:
+            return HttpTransport(self._shared.http, self._at)
+        if self._service in self._shared.apps:
+            return InProcessTransport(self._shared.apps[self._service])
+        url = self._shared.platform.url_of(self._service, self._shared.ports[self._service])
+        return HttpTransport(self._shared.http, url)
+
+
+def _given(value: V | None, declared: str) -> V:
+    if value is None:
+        raise RuntimeError(f"the service must declare {declared}")
+    return value
+
+
+def _need(value: str | None, name: str) -> str:
+    if not value:
+        raise RuntimeError(f"{name} is not set; run `agentplane install` or see .env.example")
+    return value

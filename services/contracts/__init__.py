@@ -1,0 +1,1 @@
+"""All that services know of each other: the catalog, the shared nouns, and one client per service."""

@@ -1,0 +1,105 @@
+"""What the agent-gateway offers the platform: executions, and the keys agents call it with."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from services.chassis.client import Client
+from services.chassis.contract import Contract, Page, Timestamp
+from services.contracts.agents import InstanceExit
+from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+
+
+class IssueKey(Contract):
+    """Whom a virtual key is for; with an execution it is good for that one only."""
+
+    org_id: UUID
+    agent_id: UUID
+    agent_name: str
+    instance_id: UUID
+    run_id: UUID
+    execution_id: UUID | None = None
+    attempt: int = 1
+    provider_keys: dict[str, str] = Field(default_factory=dict, description="variable -> vault path")
+    capture: str = "durable"
+
+
+class VirtualKey(Contract):
+    """A key an agent may hold; the gateway keeps only its hash."""
+
+    key: str
+    token: str = Field(description="what AGENTPLANE_TOKEN_FILE holds; rotated")
+    token_expires_at: Timestamp
+
+
+class JobFinished(Contract):
+    """How a job's process ended and what it answered."""
+
+    org_id: UUID
+    execution_id: UUID
+    attempt: int
+    instance_id: UUID
+    run_id: UUID
+    exit: InstanceExit
+    output: Any = None
+    has_output: bool = False
+
+
+class AgentGatewayClient(Client):
+    """Speaks to the agent-gateway."""
+
+    service = "agent-gateway"
+
+    async def create(self, org_id: UUID, request: CreateExecution) -> Execution:
+        """Queue an execution; the same idempotency key and request give the same execution."""
+        return await self._call("POST", "/executions", Execution, org=org_id, body=request)
+
+    async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
+        """One execution."""
+        return await self._call("GET", f"/executions/{execution_id}", Execution, org=org_id)
+
+    async def list_executions(
+        self,
+        org_id: UUID,
+        *,
+        agent_id: UUID | None = None,
+        status: ExecutionStatus | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Execution]:
+        """Executions, newest first."""
+        query = {"agent_id": agent_id, "status": status, "limit": limit, "cursor": cursor}
+        return await self._call("GET", "/executions", Page[Execution], org=org_id, query=query)
+
+    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:
+        """Ask for an end; terminal within 2 s, whatever the agent does."""
+        path = f"/executions/{execution_id}/cancel"
+        return await self._call("POST", path, Execution, org=org_id, query={"actor": actor})
+
+    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
+        """The execution once it is terminal, or as it stands when the time is over."""
+        path = f"/executions/{execution_id}/wait"
+        query = {"timeout_seconds": timeout_seconds}
+        timeout = timeout_seconds + 10
+        return await self._call("GET", path, Execution, org=org_id, query=query, timeout=timeout)
+
+    async def events(
+        self, org_id: UUID, execution_id: UUID, after_seq: int = 0, limit: int = 500
+    ) -> list[ExecutionEvent]:
+        """Stored events after a sequence number."""
+        path = f"/executions/{execution_id}/events"
+        query = {"after_seq": after_seq, "limit": limit}
+        return await self._call("GET", path, list[ExecutionEvent], org=org_id, query=query)
+
+    async def issue_key(self, request: IssueKey) -> VirtualKey:
+        """A virtual key for an instance or an execution; asking again for the same run replaces the token."""
+        return await self._call("POST", "/keys", VirtualKey, body=request)
+
+    async def revoke_keys(self, run_id: UUID) -> None:
+        """Make the keys of a process worthless."""
+        await self._call("DELETE", f"/keys/{run_id}", None)
+
+    async def job_finished(self, report: JobFinished) -> None:
+        """Complete the attempt a job ran for; repeating the report is harmless."""
+        await self._call("POST", f"/executions/{report.execution_id}/job", None, body=report)

@@ -1,0 +1,152 @@
+"""Executions: one piece of work given to an agent, its states, and the events about it."""
+
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.chassis.contract import Contract, Request, Timestamp
+from services.chassis.topic import Event, Topic
+from services.contracts.agents import Cause
+
+
+class ExecutionStatus(StrEnum):
+    """The states of the agent contract."""
+
+    QUEUED = "queued"
+    SCHEDULED = "scheduled"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    WAITING_FOR_INPUT = "waiting_for_input"
+    WAITING_FOR_CHILD = "waiting_for_child"
+    SUSPENDED = "suspended"
+    DRAINING = "draining"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset(
+    {
+        ExecutionStatus.SUCCEEDED,
+        ExecutionStatus.FAILED,
+        ExecutionStatus.CANCELLED,
+        ExecutionStatus.EXPIRED,
+    }
+)
+
+
+class NewExecution(Request):
+    """What a caller gives: the input, and how long and how urgently."""
+
+    input: Any = None
+    thread_id: str | None = Field(None, max_length=200)
+    timeout_seconds: int | None = Field(
+        None, ge=1, le=86_400, description="from creation to deadline; null takes the agent's"
+    )
+    max_attempts: int | None = Field(None, ge=1, le=20)
+    priority: int = Field(0, ge=-10, le=10)
+
+
+class CreateExecution(Contract):
+    """What the backend tells the gateway: the request, and of the agent what a dispatch needs."""
+
+    agent_id: UUID
+    agent_name: str
+    agent_version: int
+    mode: Literal["service", "job"]
+    invoke_path: str = "/invoke"
+    concurrency: int = 1
+    capture: Literal["durable", "async"] = "durable"
+    request: NewExecution
+    timeout_seconds: int
+    max_attempts: int
+    idempotency_key: str | None = None
+    created_by: str
+    traceparent: str | None = None
+
+
+class ExecutionError(Contract):
+    """Why an execution did not succeed."""
+
+    cause: Cause
+    message: str
+    exit_code: int | None = None
+    oom_killed: bool = False
+    last_log: list[str] = Field(default_factory=list)
+
+
+class Execution(Contract):
+    """One execution as it stands."""
+
+    id: UUID
+    org_id: UUID
+    agent_id: UUID
+    agent_name: str
+    agent_version: int
+    status: ExecutionStatus
+    cause: Cause | None = None
+    input: Any = None
+    output: Any = None
+    error: ExecutionError | None = None
+    thread_id: str | None = None
+    attempt: int = 0
+    max_attempts: int
+    priority: int = 0
+    instance_id: UUID | None = None
+    cancel_requested: bool = False
+    steps: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_nano: int = Field(0, description="nano-dollars")
+    scripted: bool = Field(False, description="the scripted model answered at least one step")
+    created_by: str
+    created_at: Timestamp
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+    deadline_at: Timestamp
+
+
+class ExecutionEvent(Contract):
+    """One stored event of an execution; `seq` starts at 1 and has no gaps."""
+
+    execution_id: UUID
+    seq: int
+    type: str = Field(description="status, token, message, tool, state, interrupt, error or done")
+    status: ExecutionStatus | None = None
+    cause: Cause | None = None
+    actor: str = "system"
+    data: Any = None
+    at: Timestamp
+
+
+class ExecutionChangedData(Contract):
+    """How an execution stands after a change of state."""
+
+    agent_id: UUID
+    agent_name: str
+    status: ExecutionStatus
+    cause: Cause | None = None
+    attempt: int
+    event_seq: int
+    steps: int = 0
+    cost_nano: int = 0
+
+
+class ExecutionChanged(Event):
+    """An execution changed its state."""
+
+    type: Literal["execution.changed"] = "execution.changed"
+    data: ExecutionChangedData
+
+
+# subject_id is the execution.
+EXECUTION_EVENTS: Topic[ExecutionChanged] = Topic("executions.events", ExecutionChanged)

@@ -1,0 +1,70 @@
+"""Steps: one boundary call each, as the journal keeps them."""
+
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.chassis.contract import Contract, Timestamp
+from services.contracts.agents import Cause
+
+
+class StepKind(StrEnum):
+    """What kind of boundary was crossed."""
+
+    LLM = "llm"
+    TOOL = "tool"
+    A2A = "a2a"
+    MEMORY = "memory"
+    HTTP = "http"
+    INTERRUPT = "interrupt"
+
+
+class Step(Contract):
+    """One boundary call without its bodies: what a timeline shows."""
+
+    id: UUID
+    org_id: UUID
+    agent_id: UUID
+    execution_id: UUID | None = Field(None, description="null: the call could not be attributed")
+    instance_id: UUID | None = None
+    seq: int = Field(description="1, 2, 3 … within the execution; 0 when unattributed")
+    attempt: int = 1
+    parent_id: UUID | None = None
+    kind: StepKind
+    name: str = Field(description="path or tool that was called")
+    status: Literal["succeeded", "failed", "cancelled"]
+    cause: Cause | None = None
+    error: str | None = None
+    model: str | None = None
+    provider: str | None = Field(None, description="host of the upstream, or `scripted`")
+    scripted: bool = False
+    streamed: bool = False
+    http_status: int | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_nano: int = Field(0, description="nano-dollars")
+    started_at: Timestamp
+    first_byte_at: Timestamp | None = None
+    finished_at: Timestamp
+    tool_calls: list[str] = Field(default_factory=list, description="names of the tools the model asked for")
+
+
+class StepDetail(Step):
+    """A step with what was sent and what came back, byte for byte as text; parsed where it is JSON."""
+
+    request: Any = None
+    response: Any = None
+    request_text: str | None = None
+    response_text: str | None = None
+
+
+class NewStep(Step):
+    """A step on its way into the journal, with the agent's own bytes in base64."""
+
+    request_bytes: bytes = b""
+    response_bytes: bytes = b""
+    request_patch: dict[str, Any] | None = Field(
+        None, description="what the gateway changed of the request before it sent it on"
+    )

@@ -1,0 +1,42 @@
+"""HTTP face of the secrets manager."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from services.chassis.auth import TheCaller, TheOrg, only
+from services.chassis.service import Logic
+from services.contracts.secrets_manager import PutSecret, RevealedSecret, SecretInfo
+from services.secrets_manager.logic import Secrets
+
+router = APIRouter(prefix="/secrets", tags=["secrets"])
+TheSecrets = Annotated[Secrets, Logic(Secrets)]
+Prefix = Annotated[str, Query(max_length=200)]
+
+
+@router.put("", dependencies=[only("backend", "cli")])
+async def put_secret(secret: PutSecret, org_id: TheOrg, secrets: TheSecrets) -> SecretInfo:
+    """Store a new version of a secret."""
+    return await secrets.put(org_id, secret)
+
+
+@router.get("", dependencies=[only("backend", "cli")])
+async def list_secrets(org_id: TheOrg, secrets: TheSecrets, prefix: Prefix = "") -> list[SecretInfo]:
+    """The secrets below a prefix, without values."""
+    return await secrets.listed(org_id, prefix)
+
+
+@router.get("/value", dependencies=[only("agent-gateway")])
+async def reveal_secret(
+    org_id: TheOrg, caller: TheCaller, secrets: TheSecrets, path: Annotated[str, Query(max_length=200)]
+) -> RevealedSecret:
+    """The newest version with its value."""
+    return await secrets.reveal(org_id, path, caller.service)
+
+
+@router.delete("", status_code=204, dependencies=[only("backend", "cli")])
+async def destroy_secrets(
+    org_id: TheOrg, secrets: TheSecrets, prefix: Annotated[str, Query(min_length=1, max_length=200)]
+) -> None:
+    """Destroy every secret below a prefix."""
+    await secrets.destroy(org_id, prefix)
