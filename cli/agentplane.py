@@ -15,3 +15,10 @@ def main() -> None:
         sys.exit(failure.code)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
+    except Exception as error:
+        # Loaded only by the verbs of local mode; importing it here would make every other verb slower.
+        faults = sys.modules.get("services.embedded.faults")
+        if faults is None or not isinstance(error, faults.LocalModeError):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(Exit.FAILED)

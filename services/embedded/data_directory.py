@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -14,6 +15,11 @@ from services.embedded.owner import Owner, stores_owner
 
 # A unix socket's path may have 107 bytes; PostgreSQL adds `/.s.PGSQL.5432.lock`.
 LONGEST_SOCKET_DIRECTORY = 80
+
+STORES = ("postgres", "postgres.new", "nats", "redis")
+PLACES = ("binaries", "logs", "run", "sockets", "node")
+FILES = ("credentials.json", "installation.json")
+MADE_HERE = (*STORES, *PLACES, *FILES)
 
 
 class DataDirectory:
@@ -38,6 +44,11 @@ class DataDirectory:
     def credentials(self) -> Path:
         """The stores' passwords."""
         return self.root / "credentials.json"
+
+    @property
+    def kept_secrets(self) -> Path:
+        """A copy of the secrets without which the data could not be read."""
+        return self.root / "installation.json"
 
     @property
     def logs(self) -> Path:
@@ -77,7 +88,7 @@ class DataDirectory:
             # The stores' user must pass through on the way to its own files, and sees none of the others'.
             mode = 0o711 if self.owner.uid != os.geteuid() else 0o700
             try:
-                self.root.mkdir(parents=True, mode=mode)
+                self.root.mkdir(parents=True, exist_ok=True)
                 self.root.chmod(mode)
             except OSError as error:
                 raise UnusableDirectory(f"cannot create {self.root}: {error.strerror}") from error
@@ -89,9 +100,18 @@ class DataDirectory:
         self.binaries.mkdir(mode=0o755, exist_ok=True, parents=True)
         self.owner.make_directory(self.sockets)
 
-    def wipe(self) -> None:
-        """Delete everything in the directory, and the directory itself if that is allowed."""
+    def wipe(self) -> list[str]:
+        """Delete what local mode made, and the directory if that leaves it empty; returns what is left."""
         shutil.rmtree(self.sockets, ignore_errors=True)
-        shutil.rmtree(self.root, ignore_errors=True)
-        if self.root.exists() and any(self.root.iterdir()):
-            raise UnusableDirectory(f"could not delete all of {self.root}")
+        # Only by name: the directory may be one that a person also keeps other things in.
+        for name in MADE_HERE:
+            place = self.root / name
+            if place.is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
+        left = sorted(path.name for path in self.root.iterdir()) if self.root.exists() else []
+        if not left and self.root.exists():
+            with contextlib.suppress(OSError):
+                self.root.rmdir()
+        return left

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-# What stands in `.env.example` where a secret belongs.
+# What stands in `.env.example` where a secret belongs: 32 random bytes in base64.
 PLACEHOLDER = "<random>"
 
 
@@ -42,7 +43,8 @@ def _filled(line: str, known: Mapping[str, str]) -> str:
     pair = _parse(line)
     if pair is None or pair[1] != PLACEHOLDER:
         return line
-    return f"{pair[0]}={known.get(pair[0]) or secrets.token_hex(32)}"
+    secret = known.get(pair[0]) or base64.b64encode(secrets.token_bytes(32)).decode()
+    return f"{pair[0]}={secret}"
 
 
 def _parse(line: str) -> tuple[str, str] | None:

@@ -16,7 +16,12 @@ SERVICE_KEY = "AGENTPLANE_SERVICE_KEY_"
 
 # Of the command's environment only these reach a platform process; everything else comes from `.env`.
 INHERITED = ("HOME", "LANG", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "USER")
-FOR_STARTING_ONLY = ("AGENTPLANE_ADMIN_EMAIL", "AGENTPLANE_ADMIN_PASSWORD", "DATABASE_URL")
+FOR_STARTING_ONLY = (
+    "AGENTPLANE_ADMIN_EMAIL",
+    "AGENTPLANE_ADMIN_PASSWORD",
+    "DATABASE_OWNER_URL",
+    "DATABASE_URL",
+)
 # The node runs agents' code, so its process is told nothing that an agent must not learn.
 TOLD_TO_THE_NODE = (
     "AGENTPLANE_EXECUTOR_",

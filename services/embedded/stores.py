@@ -35,7 +35,7 @@ class StoreAddresses:
 
     def migration_environment(self) -> dict[str, str]:
         """The same, with the role that owns the schema."""
-        return {**self.environment(), "DATABASE_URL": self.database_owner_url}
+        return {**self.environment(), "DATABASE_OWNER_URL": self.database_owner_url}
 
 
 class Stores:

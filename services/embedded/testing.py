@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 from services.chassis import migrations
 from services.chassis.settings import PlatformSettings
@@ -41,11 +42,8 @@ def free_port() -> int:
 
 def migrate(addresses: StoreAddresses) -> None:
     """Apply the migrations of this checkout."""
-    platform = PlatformSettings(
-        database_url=addresses.database_owner_url,
-        database_app_url=addresses.database_app_url,
-        database_system_url=addresses.database_system_url,
-    )
+    with patch.dict("os.environ", addresses.migration_environment()):
+        platform = PlatformSettings()
     # In a thread, for a fixture may be asked for while the tests' own event loop runs.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, migrations.migrate(platform, MIGRATIONS)).result()

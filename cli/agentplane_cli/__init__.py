@@ -1,0 +1,1 @@
+"""The verbs of the agentplane command, one file per noun."""
