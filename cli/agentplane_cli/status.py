@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from services.embedded.health import PartState
     from services.embedded.local_platform import LocalPlatform
 
-STYLES = {"healthy": "ok", "not ready": "warn", "down": "fail", "not in local mode": "dim"}
+STYLES = {"healthy": "ok", "not ready": "warn", "down": "fail", "absent": "dim"}
 REFRESH_SECONDS = 2.0
 
 Watching = Annotated[bool, typer.Option("--watch", "-w", help="Stay and refresh every two seconds.")]

@@ -15,7 +15,7 @@ from services.embedded.platform_process import exists
 from services.embedded.probe import http_status
 from services.embedded.supervised import Supervised
 
-HEALTHY, NOT_READY, DOWN, ABSENT = "healthy", "not ready", "down", "not in local mode"
+HEALTHY, NOT_READY, DOWN, ABSENT = "healthy", "not ready", "down", "absent"
 SOCKETS = ("postgres", "redis")
 
 
@@ -76,5 +76,5 @@ def _runs_here(entry: Entry, root: Path) -> bool:
 
 def _why_absent(entry: Entry) -> str:
     if entry.kind == "observability":
-        return "runs with compose and Helm; every service offers /metrics here too"
+        return "not part of local mode; runs with compose and Helm"
     return "not part of this version"
