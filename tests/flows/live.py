@@ -1,0 +1,202 @@
+"""A whole platform for tests: `agentplane up` in a directory of its own, and a stranger who uses it over HTTP."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+EMAIL = "admin@example.com"
+T = TypeVar("T")
+
+
+class LivePlatform:
+    """One running platform."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = home / "checkout"
+        self.data = home / "data"
+        self.password = secrets.token_urlsafe(18)
+        self.port_base = free_port_base()
+        self.url = f"http://127.0.0.1:{8000 + self.port_base}"
+
+    def prepare(self) -> None:
+        """A checkout whose files are this one's, with an `.env` of its own."""
+        self.root.mkdir(parents=True)
+        for entry in CHECKOUT.iterdir():
+            if entry.name not in {".env", ".git", ".ci"}:
+                (self.root / entry.name).symlink_to(entry)
+
+    def command(self, *arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
+        """Run `agentplane` as a person would."""
+        return subprocess.run(
+            [CHECKOUT / ".venv" / "bin" / "agentplane", *arguments],
+            cwd=self.root,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What the person's shell holds."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **kept,
+            "AGENTPLANE_DATA_DIR": str(self.data),
+            "AGENTPLANE_PORT_BASE": str(self.port_base),
+            "AGENTPLANE_ADMIN_EMAIL": EMAIL,
+            "AGENTPLANE_ADMIN_PASSWORD": self.password,
+            "AGENTPLANE_URL": self.url,
+            "XDG_CONFIG_HOME": str(self.data.parent / "config"),
+            "NO_COLOR": "1",
+        }
+
+    def up(self) -> None:
+        """Start it; fail with what the command said."""
+        done = self.command("up")
+        if done.returncode != 0:
+            raise AssertionError(f"agentplane up failed\n{done.stdout}\n{done.stderr}\n{self.logs()}")
+
+    def down(self) -> None:
+        """Stop it."""
+        self.command("down")
+
+    def logs(self, lines: int = 40) -> str:
+        """The ends of the processes' logs."""
+        parts = []
+        for path in sorted((self.data / "logs").glob("*.log")):
+            tail = path.read_text(errors="replace").splitlines()[-lines:]
+            parts.append(f"== {path.name}\n" + "\n".join(tail))
+        return "\n".join(parts)
+
+    def pid_of(self, process: str) -> int:
+        """The pid of a process of the platform, as the supervisor tells it."""
+        status = json.loads((self.data / "run" / "status.json").read_text())
+        return int(status["processes"][process]["pid"])
+
+    def kill(self, process: str) -> int:
+        """`kill -9` a process of the platform; returns the pid that died."""
+        pid = self.pid_of(process)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def port(self, documented: int) -> int:
+        """The port that stands for a documented one here."""
+        return documented + self.port_base
+
+    def stranger(self) -> "Stranger":
+        """Somebody who logs in as the administrator."""
+        return Stranger(self.url, EMAIL, self.password)
+
+
+class Stranger:
+    """A person with an HTTP client, who knows only the documentation."""
+
+    def __init__(self, url: str, email: str, password: str) -> None:
+        self.http = httpx.Client(base_url=url, timeout=60)
+        answer = self.http.post("/api/v1/auth/login", json={"email": email, "password": password})
+        assert answer.status_code == 200, answer.text
+        self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET, expecting success."""
+        answer = self.http.get(path, params=query)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """POST, expecting success."""
+        answer = self.http.post(path, json=body, headers=dict(headers or {}))
+        assert answer.status_code in {200, 201, 202}, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def deploy(self, name: str, **spec: Any) -> Any:
+        """Create an agent and wait until it runs (a job: until it is known)."""
+        body = {"name": name, "docker_image": "agent-runtime:latest", **spec}
+        if "bundle" in spec:
+            del body["docker_image"]
+        agent = self.post("/api/v1/agents", body)
+        if spec.get("mode") != "job":
+            self.until_state(agent["id"], "running")
+        return agent
+
+    def until_state(self, agent_id: str, state: str, seconds: float = 90) -> Any:
+        """Wait until the agent is in a state."""
+        return until(
+            lambda: _if(
+                self.get(f"/api/v1/agents/{agent_id}"), lambda agent: agent["status"]["state"] == state
+            ),
+            seconds,
+            lambda: f"agent is not {state}: {self.get(f'/api/v1/agents/{agent_id}')['status']}",
+        )
+
+    def run(self, agent_id: str, input_: Any, seconds: float = 60, **more: Any) -> Any:
+        """Run an agent and wait for the end."""
+        execution = self.post(f"/api/v1/agents/{agent_id}/executions", {"input": input_, **more})
+        return self.finished(execution["id"], seconds)
+
+    def finished(self, execution_id: str, seconds: float = 60) -> Any:
+        """Wait until an execution is terminal."""
+        terminal = {"succeeded", "failed", "cancelled", "expired"}
+        return until(
+            lambda: _if(
+                self.get(f"/api/v1/executions/{execution_id}/wait", timeout_seconds=10),
+                lambda execution: execution["status"] in terminal,
+            ),
+            seconds,
+            lambda: f"execution does not end: {self.get(f'/api/v1/executions/{execution_id}')}",
+        )
+
+
+def until(look: Callable[[], T | None], seconds: float, otherwise: Callable[[], str]) -> T:
+    """Look again and again until there is something, or fail saying why."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(otherwise())
+
+
+def _if(value: Any, condition: Callable[[Any], bool]) -> Any:
+    return value if condition(value) else None
+
+
+def free_port_base() -> int:
+    """An offset at which all documented ports are free now."""
+    for base in range(20_000, 50_000, 500):
+        if all(_free(base + port) for port in (8000, 8081, 8094, 8109, 8200, 4222)):
+            return base
+    raise AssertionError("no free range of ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@contextmanager
+def live_platform(home: Path) -> Iterator[LivePlatform]:
+    """A platform for the time of a test."""
+    platform = LivePlatform(home)
+    platform.prepare()
+    try:
+        platform.up()
+        yield platform
+    except BaseException:
+        sys.stderr.write(platform.logs())
+        raise
+    finally:
+        platform.down()
