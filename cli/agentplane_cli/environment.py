@@ -38,10 +38,13 @@ def make_environment(root: Path) -> bool:
     python = root / ".venv" / "bin" / "python"
     if not _works(python):
         _create(root / ".venv")
+    sys.stdout.write("installing the packages that uv.lock names; the first time takes about a minute\n")
+    sys.stdout.flush()
     uv = _uv(root / ".venv", python)
     # Inexact, for uv itself lives in the environment and is not a dependency of the project.
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
     _run(
-        [uv, "sync", "--frozen", "--inexact", "--project", root, "--python", python],
+        [uv, "sync", "--frozen", "--inexact", "--project", root, "--python", python, *quiet],
         {**os.environ, "UV_PROJECT_ENVIRONMENT": str(root / ".venv"), "UV_PYTHON_DOWNLOADS": "never"},
     )
     stamp.write_text(wanted)
