@@ -72,15 +72,16 @@ class ServiceAuth:
         return Caller(service, org_id, found.get(b"x-agentplane-actor", service))
 
 
-def _caller(connection: HTTPConnection) -> Caller:
+# Coroutines, for FastAPI would run a plain function in a thread.
+async def _caller(connection: HTTPConnection) -> Caller:
     caller: Caller | None = connection.scope.get("state", {}).get("caller")
     if caller is None:
         raise Unauthenticated("this route needs a valid X-Service-API-Key")
     return caller
 
 
-def _org(connection: HTTPConnection) -> UUID:
-    org_id = _caller(connection).org_id
+async def _org(connection: HTTPConnection) -> UUID:
+    org_id = (await _caller(connection)).org_id
     if org_id is None:
         raise Invalid("this route needs the header X-AgentPlane-Org")
     return org_id
@@ -89,8 +90,8 @@ def _org(connection: HTTPConnection) -> UUID:
 def only(*services: str) -> Any:
     """A dependency that lets in only the named services."""
 
-    def check(connection: HTTPConnection) -> None:
-        caller = _caller(connection)
+    async def check(connection: HTTPConnection) -> None:
+        caller = await _caller(connection)
         if caller.service not in services:
             raise Forbidden(f"{caller.service} may not call this route")
 

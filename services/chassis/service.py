@@ -107,7 +107,8 @@ class Service(Generic[L]):
 def Logic(kind: type[L]) -> Any:  # noqa: N802 - reads as the type it provides
     """A dependency: the logic of the service that the route belongs to."""
 
-    def provide(connection: HTTPConnection) -> L:
+    # A coroutine, for FastAPI would run a plain function in a thread.
+    async def provide(connection: HTTPConnection) -> L:
         logic = connection.app.state.logic
         assert isinstance(logic, kind)
         return logic
