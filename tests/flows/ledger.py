@@ -1,4 +1,4 @@
-"""What a drill counts with: a tool that remembers every effect, and a client that remembers every execution."""
+"""What a drill counts with: a tool that remembers effects, and a client that remembers executions."""
 
 import io
 import json

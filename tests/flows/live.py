@@ -1,4 +1,4 @@
-"""A whole platform for tests: `agentplane up` in a directory of its own, and a stranger who uses it over HTTP."""
+"""A whole platform for tests, `agentplane up` in a directory of its own, and a stranger who uses it."""
 
 import json
 import os
@@ -166,7 +166,7 @@ def until(look: Callable[[], T | None], seconds: float, otherwise: Callable[[], 
         found = look()
         if found is not None:
             return found
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise AssertionError(otherwise())
 
 

@@ -7,6 +7,7 @@ live state → the open page.
 
 import json
 import urllib.parse
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,8 +146,7 @@ def test_the_platform_keeps_its_secrets_from_agents(live: LivePlatform, stranger
 
 
 def _environment_of(pid: int) -> str:
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        return file.read().decode(errors="replace")
+    return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
 
 
 def _hears(page: Any, agent_id: str) -> bool:
