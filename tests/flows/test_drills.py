@@ -1,7 +1,7 @@
 """
 Faults while work is going on: nothing is lost, nothing runs twice, and everything comes back.
 
-A sample runs in the suite; `make soak` sets AGENTPLANE_DRILL_COUNT to 100 and AGENTPLANE_DRILL_LOAD to 200.
+A sample runs in the suite, the full count in `make soak`.
 """
 
 import os
@@ -24,12 +24,13 @@ from tests.flows.faults import (
 )
 from tests.flows.ledger import AGENTS, Load, Tool, describe, processes_of, upload
 from tests.flows.live import LivePlatform, Stranger, until
+from tests.soak import count
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("live")]
 
-COUNT = int(os.environ.get("AGENTPLANE_DRILL_COUNT", "2"))
-LOAD = int(os.environ.get("AGENTPLANE_DRILL_LOAD", "30"))
-SILENCE_SECONDS = float(os.environ.get("AGENTPLANE_DRILL_SILENCE", "5"))
+COUNT = count(2, 100)
+LOAD = count(30, 200)
+SILENCE_SECONDS = count(5, 60)
 TICK_SECONDS = 10
 
 
