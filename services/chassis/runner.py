@@ -98,11 +98,16 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with built(services, platform, ports) as running:
-        servers = [server_for(app) for app in running.apps.values()]
-        sockets = [listen_on(platform.host, running.port_of(name)) for name in running.apps]
+        listeners = {
+            name: app
+            for owner, app in running.apps.items()
+            for name in (owner, *running.services[owner].listens_as)
+        }
+        servers = [server_for(app) for app in listeners.values()]
+        sockets = [listen_on(platform.host, running.port_of(name)) for name in listeners]
         serving = [
             asyncio.create_task(server.serve(sockets=[bound]), name=f"{name}: serve")
-            for name, server, bound in zip(running.apps, servers, sockets, strict=True)
+            for name, server, bound in zip(listeners, servers, sockets, strict=True)
         ]
         if beat is not None:
             running.tasks.append(asyncio.create_task(guard(beat(running), "registration")))

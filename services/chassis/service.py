@@ -85,6 +85,7 @@ class Service(Generic[L]):
     `build` makes the logic from the resources. `start` and `stop`, where given, are awaited around serving.
     `edge` services face people and authenticate them themselves. `open_prefixes` are paths of an internal
     service that carry a guard of their own; `front` may wrap the app with a raw ASGI hot path for those.
+    `listens_as` names further entries of the catalog whose ports the same app answers on.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Service(Generic[L]):
     uses_bus: bool = True
     uses_cache: bool = False
     edge: bool = False
+    listens_as: Sequence[str] = ()
     open_prefixes: tuple[str, ...] = ()
     front: Callable[[L, ASGIApp], ASGIApp] | None = None
     start: Callable[[L], Awaitable[None]] | None = None
