@@ -25,6 +25,7 @@ NewStream = Callable[[str], Awaitable[None]]
 
 log = structlog.get_logger()
 
+ONLY_FOR = "AgentPlane-Only-For"
 _WEEK_SECONDS = 7 * 24 * 3600
 
 
@@ -65,11 +66,14 @@ class Bus:
             with contextlib.suppress(NatsError):
                 await self._client.publish(topic.subject, topic.encode(event))
 
-    async def publish_durable(self, subject: str, payload: bytes, message_id: str) -> None:
-        """Hand a message to JetStream and wait until it has it."""
+    async def publish_durable(
+        self, subject: str, payload: bytes, message_id: str, *, only_for: str | None = None
+    ) -> None:
+        """Hand a message to JetStream and wait until it has it; `only_for` names the one to hear it."""
         await self.ensure_stream(subject)
+        headers = {"Nats-Msg-Id": message_id} | ({ONLY_FOR: only_for} if only_for else {})
         try:
-            await self.jetstream.publish(subject, payload, headers={"Nats-Msg-Id": message_id}, timeout=5)
+            await self.jetstream.publish(subject, payload, headers=headers, timeout=5)
         except NatsError:
             self._streams.discard(subject)
             raise

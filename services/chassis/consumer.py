@@ -20,7 +20,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
-from services.chassis.bus import Bus, stream_name
+from services.chassis.bus import ONLY_FOR, Bus, stream_name
 from services.chassis.database import Database
 from services.chassis.ids import new_id
 from services.chassis.topic import Topic
@@ -131,6 +131,8 @@ class Consumer:
             await message.ack()
 
     async def _attempt(self, message: Msg) -> None:
+        if (message.headers or {}).get(ONLY_FOR, self._subscription.consumer) != self._subscription.consumer:
+            return
         try:
             event = self._subscription.topic.decode(message.data)
         except ValidationError:
