@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.contracts.catalog import entry
+from services.embedded.agents import end_agents
 from services.embedded.faults import LocalModeError
 from services.embedded.platform_process import PROCESSES, PlatformProcess
 from services.embedded.process_identity import PidFile, ProcessIdentity
@@ -69,7 +70,8 @@ class LocalPlatform:
         left = [part for part in self._parts() if part.running()]
         for part in left:
             part.stop()
-        return supervisor is not None or bool(left)
+        agents = end_agents(self.settings.node_directory)
+        return supervisor is not None or bool(left) or agents > 0
 
     def stores(self) -> Stores:
         """The stores of this platform, whether or not they run."""

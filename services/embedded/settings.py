@@ -11,11 +11,19 @@ from pathlib import Path
 from services.contracts.catalog import CALLERS, SERVICES, Process
 from services.embedded.data_directory import DataDirectory
 from services.embedded.env_file import read_env
+from services.embedded.faults import LocalModeError
 
+HIGHEST_PORT_BASE = 50_000
 SERVICE_KEY = "AGENTPLANE_SERVICE_KEY_"
 
 # Of the command's environment only these reach a platform process; everything else comes from `.env`.
-INHERITED = ("HOME", "LANG", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "USER")
+INHERITED = (
+    *("HOME", "LANG", "PATH", "TMPDIR", "USER"),
+    *("SSL_CERT_DIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+)
+# How to reach the package registries, for the environments that the executor builds.
+REGISTRIES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
 FOR_STARTING_ONLY = (
     "AGENTPLANE_ADMIN_EMAIL",
     "AGENTPLANE_ADMIN_PASSWORD",
@@ -49,7 +57,10 @@ class LocalSettings:
             name: value for name, value in given.items() if name in written or name.startswith("AGENTPLANE_")
         }
         variables = {name: value for name, value in {**written, **chosen}.items() if value}
-        return cls(root, variables, {name: given[name] for name in INHERITED if name in given})
+        inherited = {
+            name: value for name, value in given.items() if name in INHERITED or name.startswith(REGISTRIES)
+        }
+        return cls(root, variables, inherited)
 
     @property
     def data_directory(self) -> DataDirectory:
@@ -61,9 +72,25 @@ class LocalSettings:
         """The address that the services listen on."""
         return self.variables.get("AGENTPLANE_HOST", "127.0.0.1")
 
+    @property
+    def node_directory(self) -> Path:
+        """Where the executor keeps its instances."""
+        chosen = self.variables.get("AGENTPLANE_EXECUTOR_DIRECTORY")
+        return Path(chosen) if chosen else self.data_directory.node
+
+    @property
+    def port_base(self) -> int:
+        """What is added to every documented port."""
+        text = self.variables.get("AGENTPLANE_PORT_BASE", "0")
+        if not text.isdecimal() or int(text) > HIGHEST_PORT_BASE:
+            raise LocalModeError(
+                f"AGENTPLANE_PORT_BASE is a number from 0 to {HIGHEST_PORT_BASE}, not {text!r}"
+            )
+        return int(text)
+
     def port(self, documented: int) -> int:
         """The port that stands for a documented one here."""
-        return documented + int(self.variables.get("AGENTPLANE_PORT_BASE", "0"))
+        return documented + self.port_base
 
     def process_environment(self, process: Process, stores: Mapping[str, str]) -> dict[str, str]:
         """The whole environment of a platform process: its own service keys, and hashes of the others'."""

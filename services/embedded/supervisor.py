@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TextIO
 
 from services.contracts.catalog import entry
+from services.embedded.agents import end_agents
 from services.embedded.faults import AlreadyRunning, LocalModeError
 from services.embedded.log_rotation import rotate
 from services.embedded.platform_process import PROCESSES, PlatformProcess
@@ -96,7 +97,8 @@ class Supervisor:
             self._announce(process.name, process.identity(), state="starting")
         for process in self._processes:
             with self._status.step(f"wait for the {process.name} process"):
-                self._until_ready(process)
+                # Already launched: this waits for it.
+                process.start()
             self._announce(process.name, process.identity())
 
     def _check_ports(self) -> None:
@@ -121,10 +123,6 @@ class Supervisor:
             last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
             raise LocalModeError(f"the migrations failed: {''.join(last)}")
 
-    def _until_ready(self, process: PlatformProcess) -> None:
-        # start() keeps the process that already runs and only waits.
-        process.start()
-
     def _watch(self) -> None:
         report = self._status.process
         watches = [Watch(store, report) for store in self._stores.all]
@@ -140,10 +138,12 @@ class Supervisor:
             time.sleep(LOOK_EVERY_SECONDS)
 
     def _stop(self) -> None:
-        # The node first: it ends the agents while the others still take its last report.
+        # The node first, for it would start again the agents that are ended next.
         for process in reversed(self._processes):
             process.stop()
             self._announce(process.name, None, state="stopped")
+            if process.name == "node":
+                end_agents(self._settings.node_directory)
         self._stores.stop()
         for store in self._stores.all:
             self._announce(store.name, None, state="stopped")

@@ -7,6 +7,7 @@ import pytest
 from services.chassis.settings import PlatformSettings
 from services.contracts.catalog import CALLERS, Process
 from services.embedded.env_file import complete_env, read_env
+from services.embedded.faults import LocalModeError
 from services.embedded.settings import LocalSettings, key_variable
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
@@ -64,3 +65,9 @@ def test_the_command_s_environment_wins_but_does_not_leak(settings: LocalSetting
 
 def test_the_port_base_moves_every_port(tmp_path: Path) -> None:
     assert LocalSettings.load(tmp_path, {"AGENTPLANE_PORT_BASE": "10000"}).port(8000) == 18000
+
+
+@pytest.mark.parametrize("text", ["ten", "-1", "60000"])
+def test_a_port_base_that_is_none_is_refused_with_a_sentence(text: str, tmp_path: Path) -> None:
+    with pytest.raises(LocalModeError, match=f"from 0 to 50000, not '{text}'"):
+        LocalSettings.load(tmp_path, {"AGENTPLANE_PORT_BASE": text}).port(8000)
