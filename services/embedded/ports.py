@@ -17,7 +17,7 @@ def refuse_taken_ports(host: str, ports: Mapping[int, str]) -> None:
     """Refuse to go on when one of the ports (port -> what for) is taken; the message names every holder."""
     taken = [port for port in sorted(ports) if not is_free(host, port)]
     if taken:
-        lines = [f"port {port} ({ports[port]}) is taken by {holder(port)}" for port in taken]
+        lines = [f"port {port} ({ports[port]}) is in use by {holder(port)}" for port in taken]
         advice = "stop the holder, or set AGENTPLANE_PORT_BASE (for example 10000) to move every port"
         raise PortInUse("\n".join([*lines, advice]))
 

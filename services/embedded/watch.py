@@ -12,8 +12,8 @@ from services.embedded.supervised import Supervised
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_AFTER_SECONDS = 60.0
-PROBE_EVERY_SECONDS = 5.0
-STUCK_AFTER_PROBES = 6
+PROBE_EVERY_SECONDS = 10.0
+STUCK_AFTER_PROBES = 12
 
 Report = Callable[..., None]
 

@@ -18,7 +18,7 @@ def test_the_holder_of_a_port_is_named_with_pid_and_command() -> None:
         assert f"pid {os.getpid()} (" in holder(port)
         with pytest.raises(PortInUse) as refusal:
             refuse_taken_ports("127.0.0.1", {port: "backend", free_port(): "executor"})
-    assert f"port {port} (backend) is taken by pid {os.getpid()}" in str(refusal.value)
+    assert f"port {port} (backend) is in use by pid {os.getpid()}" in str(refusal.value)
     assert "AGENTPLANE_PORT_BASE" in str(refusal.value)
     assert "executor" not in str(refusal.value)
 

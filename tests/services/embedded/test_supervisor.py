@@ -113,7 +113,7 @@ def test_down_also_stops_what_a_killed_supervisor_left(platform: LocalPlatform) 
 def test_a_start_that_fails_says_why_and_leaves_nothing(platform: LocalPlatform, tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", platform.settings.port(4222))),
-        pytest.raises(LocalModeError, match=r"\(nats\) is taken by pid \d+"),
+        pytest.raises(LocalModeError, match=r"\(nats\) is in use by pid \d+"),
     ):
         up(platform)
     assert platform.supervisor() is None
