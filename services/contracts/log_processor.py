@@ -17,7 +17,7 @@ class LogLine(Contract):
     offset: int = Field(ge=0, description="number of the line within the process's log")
     at: Timestamp
     stream: Literal["stdout", "stderr", "system"]
-    line: str = Field(max_length=16_384)
+    line: str = Field(max_length=1024**2, description="the first 16 KiB are kept")
     truncated: bool = False
 
 
@@ -78,7 +78,12 @@ class LogProcessorClient(Client):
         cursor: str | None = None,
         after: str | None = None,
     ) -> Page[AgentLogLine]:
-        """The newest lines of an agent, oldest of them first; `cursor` pages back, `after` follows."""
+        """
+        The newest lines of an agent, oldest of them first.
+
+        `cursor` pages back with the `next_cursor` of the page before. `after` follows: `start`, the
+        `run_id:offset` of a line, or the `next_cursor` of the page before, which is then never null.
+        """
         query = {
             "instance_id": instance_id,
             "execution_id": execution_id,
