@@ -174,6 +174,7 @@ CREATE TABLE executions (
     cause               text,
     attempt             int NOT NULL DEFAULT 0,
     max_attempts        int NOT NULL,
+    failures            int NOT NULL DEFAULT 0,
     priority            int NOT NULL DEFAULT 0,
     run_after           timestamptz NOT NULL DEFAULT clock_timestamp(),
     deadline_at         timestamptz NOT NULL,
@@ -184,6 +185,7 @@ CREATE TABLE executions (
     lease_holder        uuid,
     lease_epoch         bigint NOT NULL DEFAULT 0,
     lease_expires_at    timestamptz,
+    accepted_at         timestamptz,
     event_seq           int NOT NULL DEFAULT 0,
     steps               int NOT NULL DEFAULT 0,
     tokens_in           bigint NOT NULL DEFAULT 0,
@@ -198,7 +200,10 @@ CREATE TABLE executions (
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, agent_id) REFERENCES agents (org_id, id)
 );
-CREATE INDEX executions_queue ON executions (priority DESC, run_after) WHERE status = 'queued';
+CREATE INDEX executions_queue ON executions (agent_id, priority DESC, run_after)
+    WHERE status = 'queued' AND mode = 'service';
+CREATE INDEX executions_jobs ON executions (priority DESC, run_after) WHERE status = 'queued' AND mode = 'job';
+CREATE INDEX executions_deadline ON executions (deadline_at) WHERE finished_at IS NULL;
 CREATE INDEX executions_leased ON executions (lease_expires_at)
     WHERE status IN ('scheduled', 'starting', 'running', 'draining');
 CREATE INDEX executions_agent ON executions (org_id, agent_id, id DESC);
@@ -236,6 +241,7 @@ CREATE TABLE virtual_keys (
     revoked_at   timestamptz
 );
 CREATE INDEX virtual_keys_run ON virtual_keys (run_id);
+CREATE INDEX virtual_keys_execution ON virtual_keys (execution_id) WHERE execution_id IS NOT NULL;
 CALL protect_tenant_table('virtual_keys');
 
 -- agent-observability ---------------------------------------------------------------------------------

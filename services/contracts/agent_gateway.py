@@ -85,12 +85,18 @@ class AgentGatewayClient(Client):
         return await self._call("GET", path, Execution, org=org_id, query=query, timeout=timeout)
 
     async def events(
-        self, org_id: UUID, execution_id: UUID, after_seq: int = 0, limit: int = 500
+        self,
+        org_id: UUID,
+        execution_id: UUID,
+        after_seq: int = 0,
+        limit: int = 500,
+        wait_seconds: float = 0,
     ) -> list[ExecutionEvent]:
-        """Stored events after a sequence number."""
+        """Stored events after a sequence number; waits for the first one when there is none and more can come."""
         path = f"/executions/{execution_id}/events"
-        query = {"after_seq": after_seq, "limit": limit}
-        return await self._call("GET", path, list[ExecutionEvent], org=org_id, query=query)
+        query = {"after_seq": after_seq, "limit": limit, "wait_seconds": wait_seconds}
+        timeout = wait_seconds + 10
+        return await self._call("GET", path, list[ExecutionEvent], org=org_id, query=query, timeout=timeout)
 
     async def issue_key(self, request: IssueKey) -> VirtualKey:
         """A virtual key for an instance or an execution; asking again for the same run replaces the token."""

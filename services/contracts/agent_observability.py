@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.chassis.client import Client
 from services.chassis.contract import Page
-from services.contracts.steps import NewStep, Step, StepDetail
+from services.contracts.steps import NewStep, Step, StepDetail, StepTotals
 
 
 class AgentObservabilityClient(Client):
@@ -29,3 +29,8 @@ class AgentObservabilityClient(Client):
     async def step(self, org_id: UUID, execution_id: UUID, seq: int) -> StepDetail:
         """One step in full."""
         return await self._call("GET", f"/executions/{execution_id}/steps/{seq}", StepDetail, org=org_id)
+
+    async def totals(self, org_id: UUID, execution_id: UUID) -> StepTotals:
+        """What the execution's steps add up to, and the number of its last one."""
+        path = f"/executions/{execution_id}/totals"
+        return await self._call("GET", path, StepTotals, org=org_id)

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from services.chassis.contract import Contract, Timestamp
 from services.contracts.agents import Cause
@@ -63,8 +63,21 @@ class StepDetail(Step):
 class NewStep(Step):
     """A step on its way into the journal, with the agent's own bytes in base64."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
     request_bytes: bytes = b""
     response_bytes: bytes = b""
     request_patch: dict[str, Any] | None = Field(
         None, description="what the gateway changed of the request before it sent it on"
     )
+
+
+class StepTotals(Contract):
+    """What the steps of an execution add up to."""
+
+    steps: int = 0
+    last_seq: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_nano: int = 0
+    scripted: bool = False
