@@ -21,4 +21,4 @@ def main() -> None:
         if faults is None or not isinstance(error, faults.LocalModeError):
             raise
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(Exit.FAILED)
+        sys.exit(Exit.CONFLICT if isinstance(error, faults.AlreadyRunning) else Exit.FAILED)

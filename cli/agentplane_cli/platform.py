@@ -23,11 +23,12 @@ def up(foreground: Foreground = False) -> None:
     from agentplane_cli.first_run import finish
 
     platform = open_platform()
+    platform.refuse_another_checkout()
     if platform.is_ready():
         say("The platform runs already.")
     else:
         start(platform)
-    finish(platform)
+    finish(platform, address(platform, "backend"))
     say(where_everything_is(platform))
     if foreground:
         stay(platform)

@@ -13,7 +13,7 @@ from typing import Any
 
 from services.contracts.catalog import entry
 from services.embedded.agents import end_agents
-from services.embedded.faults import LocalModeError
+from services.embedded.faults import AlreadyRunning, LocalModeError
 from services.embedded.platform_process import PROCESSES, PlatformProcess
 from services.embedded.process_identity import PidFile, ProcessIdentity
 from services.embedded.settings import LocalSettings
@@ -47,8 +47,18 @@ class LocalPlatform:
         told = self.status()
         return told is not None and told["state"] == READY
 
+    def refuse_another_checkout(self) -> None:
+        """Refuse when the data directory is held by the platform of another checkout."""
+        told = self.status()
+        if told is not None and told["root"] != str(self.root):
+            raise AlreadyRunning(
+                f"the platform of {told['root']} runs on {self.directory.root}; stop it there with "
+                "`agentplane down`, or set AGENTPLANE_DATA_DIR and AGENTPLANE_PORT_BASE here"
+            )
+
     def starting(self) -> Iterator[dict[str, Any]]:
         """Start the supervisor, or join one that is starting; yields its status until all is ready."""
+        self.refuse_another_checkout()
         launched = self._launch() if self.supervisor() is None else None
         while True:
             told = self.status()

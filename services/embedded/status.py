@@ -16,11 +16,12 @@ STARTING, READY, STOPPING, FAILED = "starting", "ready", "stopping", "failed"
 class StatusFile:
     """The supervisor's own account of itself, for `up` and `status`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path) -> None:
         self._path = path
         self._content: dict[str, Any] = {
             "state": STARTING,
             "pid": os.getpid(),
+            "root": str(root),
             "started_at": time.time(),
             "steps": [],
             "processes": {},

@@ -125,6 +125,18 @@ def test_outside_a_checkout_the_local_verbs_work_on_the_one_they_came_from(tmp_p
     assert done.stdout.strip() == str(CHECKOUT)
 
 
+def test_data_that_another_checkout_s_platform_holds_is_left_alone(shell: Shell, tmp_path: Path) -> None:
+    assert shell.run("up").returncode == 0
+    other = Shell(tmp_path / "other", Path(shell.environment["AGENTPLANE_DATA_DIR"]))
+    (other.root / "services" / "embedded").mkdir(parents=True)
+    for name in (".env.example", ".venv"):
+        (other.root / name).symlink_to(CHECKOUT / name)
+    refused = other.run("up")
+    assert refused.returncode == 5
+    assert f"the platform of {shell.root} runs on" in refused.stderr
+    assert shell.run("status").returncode == 0
+
+
 def test_reset_deletes_only_after_the_word_was_typed(shell: Shell) -> None:
     assert shell.run("migrate").returncode == 0
     data = Path(shell.environment["AGENTPLANE_DATA_DIR"])
