@@ -16,10 +16,11 @@ from uuid import UUID
 
 import aiohttp
 import orjson
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 from starlette.types import ASGIApp, Message
 
-from services.chassis.errors import Unavailable, UpstreamTimeout, from_problem
+from services.chassis.errors import Invalid, Unavailable, UpstreamTimeout, from_problem
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class InProcessTransport:
     async def send(self, call: Call) -> tuple[int, bytes]:
         """Do the call."""
         status, parts = 500, []
-        sent = False
+        sent = ended = False
 
         async def receive() -> Message:
             nonlocal sent
@@ -82,11 +83,12 @@ class InProcessTransport:
             return {"type": "http.request", "body": call.body, "more_body": False}
 
         async def send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
+                ended = not message.get("more_body", False)
 
         headers = [(name.lower().encode(), value.encode()) for name, value in call.headers.items()]
         scope = {
@@ -104,7 +106,13 @@ class InProcessTransport:
             "server": ("in-process", 0),
             "state": {},
         }
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            # Starlette answers with the problem and raises as well, so that a server can log; over a socket
+            # the caller would see the answer only.
+            if not ended:
+                raise Unavailable("the callee broke off its answer") from None
         return status, b"".join(parts)
 
 
@@ -151,7 +159,10 @@ class Client:
             return cast(T, None)
         if answer is bytes:
             return cast(T, content)
-        return cast(T, _adapter(cast(Hashable, answer)).validate_json(content))
+        try:
+            return cast(T, _adapter(cast(Hashable, answer)).validate_json(content))
+        except ValidationError as error:
+            raise Unavailable(f"{self.service} answered {method} {path} with something else") from error
 
 
 def _encode(body: BaseModel | Sequence[BaseModel] | bytes | None) -> bytes:
@@ -159,9 +170,13 @@ def _encode(body: BaseModel | Sequence[BaseModel] | bytes | None) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    if isinstance(body, BaseModel):
-        return body.model_dump_json().encode()
-    return b"[" + b",".join(item.model_dump_json().encode() for item in body) + b"]"
+    try:
+        if isinstance(body, BaseModel):
+            return body.model_dump_json().encode()
+        return b"[" + b",".join(item.model_dump_json().encode() for item in body) + b"]"
+    except PydanticSerializationError as error:
+        # A field that takes any JSON can hold half of a surrogate pair, which nothing can pass on.
+        raise Invalid("a value holds text that is not valid Unicode") from error
 
 
 def _query(query: Mapping[str, Any] | None) -> str:

@@ -230,11 +230,17 @@ def tree(root: type[PlatformError] = PlatformError) -> Iterator[type[PlatformErr
         yield from tree(child)
 
 
+def _of_status(status: int) -> type[PlatformError]:
+    """The most general error of a status; whatever else is the caller's fault is `Invalid`."""
+    by_status = {error.status: error for error in reversed(list(tree()))}
+    return by_status.get(status, Invalid if 400 <= status < 500 else PlatformError)
+
+
 def from_problem(status: int, document: dict[str, Any]) -> PlatformError:
     """The error that a problem document stands for, so that a caller catches the class the callee raised."""
     known = {error.code: error for error in tree()}
-    kind = known.get(str(document.get("code", "")), PlatformError)
-    return kind(
+    kind = known.get(str(document.get("code", "")))
+    return (kind or _of_status(status))(
         str(document.get("detail") or f"the service answered {status}"),
         errors=document.get("errors") or (),
         retry_after=document.get("retry_after"),
