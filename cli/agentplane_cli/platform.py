@@ -76,11 +76,13 @@ def start(platform: LocalPlatform) -> None:
     try:
         for told in platform.starting():
             progress.show(told)
+        progress.done("Ready")
     except KeyboardInterrupt:
         say("\nStopping …")
         platform.stop()
         raise
-    progress.done("Ready")
+    finally:
+        progress.clear()
 
 
 def stay(platform: LocalPlatform) -> None:

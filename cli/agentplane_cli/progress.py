@@ -24,14 +24,14 @@ class Progress:
             if step["seconds"] is None:
                 self._moving(step["name"])
                 return
-            self._clear()
+            self.clear()
             took = styled(f"{step['seconds']:.1f} s", "dim")
             say(f"{styled('✓', 'ok')} {step['name']}  {took}")
             self._shown += 1
 
     def done(self, text: str) -> None:
         """End the moving line with a last one."""
-        self._clear()
+        self.clear()
         say(f"{styled('✓', 'ok')} {text} in {time.monotonic() - self._began:.1f} s")
 
     def _moving(self, name: str) -> None:
@@ -40,6 +40,7 @@ class Progress:
             sys.stdout.write(f"\r\033[K{frame} {name} …")
             sys.stdout.flush()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Take the moving line away, so that the next output stands at the beginning of a line."""
         if is_terminal():
             sys.stdout.write("\r\033[K")
