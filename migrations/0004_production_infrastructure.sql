@@ -1,9 +1,9 @@
 -- Purpose: running agents: nodes, instances, orders, executions, the journal, logs, samples, secrets.
--- Owner:   node-manager (nodes, node_leases, observed columns of agent_instances),
+-- Owner:   node-manager (nodes, node_leases, node_orphans, observed columns of agent_instances),
 --          control-brain (agent_instances desired columns, agent_status, commands, brain_decisions, service_registry),
 --          agent-gateway (executions, execution_events, virtual_keys), agent-observability (steps, step_bodies),
 --          log-processor (agent_logs), metrics-collector (instance_samples), secrets-manager (secrets, secret_versions)
--- Tables:  nodes node_leases agent_instances agent_status commands brain_decisions service_registry executions
+-- Tables:  nodes node_leases node_orphans agent_instances agent_status commands brain_decisions service_registry executions
 --          execution_events virtual_keys steps step_bodies agent_logs instance_samples secrets secret_versions
 
 -- node-manager ----------------------------------------------------------------------------------------
@@ -29,6 +29,19 @@ CREATE TABLE node_leases (
     expires_at timestamptz NOT NULL
 );
 CALL protect_platform_table('node_leases');
+
+-- Running processes that a node reports and nobody wants; the brain orders their end.
+CREATE TABLE node_orphans (
+    node_id     uuid NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
+    run_id      uuid NOT NULL,
+    org_id      uuid NOT NULL,
+    agent_id    uuid NOT NULL,
+    instance_id uuid NOT NULL,
+    incarnation bigint NOT NULL,
+    reported_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (node_id, run_id)
+);
+CALL protect_platform_table('node_orphans');
 
 -- control-brain and node-manager ----------------------------------------------------------------------
 
@@ -82,6 +95,8 @@ CREATE UNIQUE INDEX agent_instances_job ON agent_instances (execution_id, attemp
 CREATE INDEX agent_instances_live ON agent_instances (agent_id) WHERE retired_at IS NULL;
 CREATE INDEX agent_instances_node ON agent_instances (node_id) WHERE retired_at IS NULL;
 CREATE INDEX agent_instances_run ON agent_instances (run_id);
+CREATE INDEX agent_instances_jobs ON agent_instances (id) WHERE owner_kind = 'execution' AND retired_at IS NULL;
+CREATE INDEX agent_instances_retired ON agent_instances (retired_at) WHERE retired_at IS NOT NULL;
 CALL protect_tenant_table('agent_instances');
 
 CREATE TABLE agent_status (
@@ -92,6 +107,7 @@ CREATE TABLE agent_status (
     desired_replicas    int NOT NULL,
     ready_replicas      int NOT NULL,
     observed_generation bigint NOT NULL,
+    mode                text NOT NULL,
     updated_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (org_id, agent_id),
     FOREIGN KEY (org_id, agent_id) REFERENCES agents (org_id, id)

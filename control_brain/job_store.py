@@ -1,0 +1,125 @@
+"""Job instances: one process for one attempt of an execution; rows of agent_instances like any other."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from control_brain.reconcile import Launch
+from control_brain.state import AgentView, InstanceView
+from services.chassis.database import Connection, Database, Row
+from services.contracts.agents import AgentSpec, InstanceState
+from services.contracts.control_brain import RunJob
+
+_INSERT = """
+INSERT INTO agent_instances (org_id, id, agent_id, agent_version, generation, owner_kind, execution_id,
+    attempt, ordinal, run_id, spec, input, deadline_at, desired_state, node_id, cpu_millicores, memory_bytes)
+VALUES ($1, $2, $3, $4, $5, 'execution', $6, $7, 0, $8, $9, $10, $11, 'running', $12, $13, $14)
+ON CONFLICT (execution_id, attempt) WHERE owner_kind = 'execution' DO NOTHING RETURNING id
+"""
+
+# Jobs about which something is to be done: ended, to be stopped, refused by their node, or long overdue.
+_UNSETTLED = """
+SELECT i.org_id, i.agent_id, i.agent_version, i.spec, i.id, i.generation, i.incarnation, i.run_id,
+    i.desired_state, i.desired_at, i.node_id, i.observed_state, i.observed_incarnation, i.observed_ready, c.*,
+    i.deadline_at < clock_timestamp() - interval '60 seconds' AS overdue
+FROM agent_instances i
+LEFT JOIN LATERAL (
+    SELECT max(reason) FILTER (WHERE kind = 'start' AND state = 'refused') AS refused,
+        max(coalesce(delivered_at, done_at)) FILTER (WHERE kind <> 'start' AND state <> 'superseded')
+            AS stop_settled_at,
+        coalesce(bool_or(kind = 'kill'), false) AS kill_ordered
+    FROM commands WHERE instance_id = i.id AND incarnation = i.incarnation
+) c ON true
+WHERE i.owner_kind = 'execution' AND i.retired_at IS NULL
+    AND (i.observed_state IN ('exited', 'lost') OR i.desired_state = 'stopped' OR c.refused IS NOT NULL
+        OR i.deadline_at < clock_timestamp() - interval '60 seconds')
+ORDER BY i.id LIMIT $1
+"""
+
+
+class JobStore:
+    """Makes, finds and stops jobs."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, connection: Connection, launch: Launch, request: RunJob) -> bool:
+        """Store a job's instance; false when the attempt has one already."""
+        agent = launch.agent
+        row = await connection.fetchrow(
+            _INSERT,
+            agent.org_id,
+            launch.instance_id,
+            agent.id,
+            agent.version,
+            agent.generation,
+            request.execution_id,
+            request.attempt,
+            launch.run_id,
+            agent.spec_document,
+            request.input,
+            request.deadline_at,
+            launch.node.id,
+            agent.millicores,
+            agent.spec.memory_limit_bytes,
+        )
+        return row is not None
+
+    async def unsettled(self, limit: int) -> list[tuple[AgentView, InstanceView, bool]]:
+        """Jobs to stop or to retire, and whether they are overdue."""
+        return [
+            (_agent(row), _instance(row), bool(row["overdue"]))
+            for row in await self._db.fetch(_UNSETTLED, limit)
+        ]
+
+    async def of_execution(
+        self, org_id: UUID, execution_id: UUID
+    ) -> Sequence[tuple[AgentView, InstanceView]]:
+        """The unretired instances of an execution that are meant to run."""
+        rows = await self._db.fetch(
+            "SELECT *, NULL::text AS refused, NULL::timestamptz AS stop_settled_at, false AS kill_ordered"
+            " FROM agent_instances WHERE org_id = $1 AND execution_id = $2 AND retired_at IS NULL"
+            " AND desired_state = 'running'",
+            org_id,
+            execution_id,
+        )
+        return [(_agent(row), _instance(row)) for row in rows]
+
+    def extras(self, request: RunJob) -> dict[str, Any]:
+        """What the order of a job carries beyond that of a replica."""
+        document = request.model_dump(
+            mode="json", include={"execution_id", "attempt", "input", "deadline_at"}
+        )
+        return {"owner_kind": "execution", **document}
+
+
+def _agent(row: Row) -> AgentView:
+    return AgentView(
+        org_id=row["org_id"],
+        id=row["agent_id"],
+        name="job",
+        spec=AgentSpec.model_validate(row["spec"]),
+        spec_document=row["spec"],
+        version=row["agent_version"],
+        generation=row["generation"],
+        wanted=0,
+    )
+
+
+def _instance(row: Row) -> InstanceView:
+    return InstanceView(
+        id=row["id"],
+        ordinal=0,
+        generation=row["generation"],
+        incarnation=row["incarnation"],
+        run_id=row["run_id"],
+        wants_to_run=row["desired_state"] == "running",
+        desired_at=row["desired_at"],
+        node_id=row["node_id"],
+        observed_state=InstanceState(row["observed_state"]),
+        observed_incarnation=row["observed_incarnation"],
+        observed_ready=row["observed_ready"],
+        refused=row["refused"],
+        stop_settled_at=row["stop_settled_at"],
+        kill_ordered=row["kill_ordered"],
+    )
