@@ -209,6 +209,7 @@ CALL protect_tenant_table('idempotency_keys');
 -- backend: agents -------------------------------------------------------------------------------------
 
 -- generation grows when what must run changes (spec, restart); revision with every change (the ETag).
+-- purged_at: the agent was deleted, its instances have ended and its secrets are destroyed.
 CREATE TABLE agents (
     org_id           uuid NOT NULL REFERENCES organisations (id),
     id               uuid NOT NULL UNIQUE,
@@ -224,8 +225,10 @@ CREATE TABLE agents (
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at       timestamptz,
+    purged_at        timestamptz,
     PRIMARY KEY (org_id, id)
 );
+CREATE INDEX agents_to_purge ON agents (deleted_at) WHERE deleted_at IS NOT NULL AND purged_at IS NULL;
 CREATE UNIQUE INDEX agents_name ON agents (org_id, name) WHERE deleted_at IS NULL;
 CALL protect_tenant_table('agents');
 

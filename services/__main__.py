@@ -1,5 +1,5 @@
 """
-Run services: `python -m services <name>…`, `--process control`, `all`, `list`, `migrate`.
+Run services: `python -m services <name>…`, `--process control`, `all`, `list`, `migrate`, `create-admin`.
 
 A container passes one name; local mode passes a process of many; nothing else differs.
 """
@@ -7,6 +7,7 @@ A container passes one name; local mode passes a process of many; nothing else d
 import argparse
 import asyncio
 import gc
+import json
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
-    parser.add_argument("names", nargs="*", help="services to run, or one of: all, list, migrate")
+    parser.add_argument("names", nargs="*", help="services to run, or all, list, migrate, create-admin")
     parser.add_argument(
         "--process", choices=["control", "data-path", "node"], help="the services of a process"
     )
@@ -30,6 +31,8 @@ def main() -> None:
             sys.stdout.write(f"{entry.port}  {entry.name:<24} {entry.process:<10} {entry.purpose}\n")
     elif options.names == ["migrate"]:
         _migrate()
+    elif options.names == ["create-admin"]:
+        _create_admin()
     else:
         _serve(_chosen(parser, options.names, options.process))
 
@@ -51,6 +54,15 @@ def _migrate() -> None:
     except MigrationError as error:
         sys.exit(f"error: {error}")
     sys.stdout.write("".join(f"applied {name}\n" for name in applied) or "the database is up to date\n")
+
+
+def _create_admin() -> None:
+    from backend.first_administrator import from_environment
+
+    made = asyncio.run(from_environment())
+    # One line for a program to read; the password is known here and nowhere else.
+    told = {"email": made.email, "created": made.created, "password": made.password}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 def _serve(names: list[str]) -> None:

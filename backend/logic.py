@@ -1,0 +1,93 @@
+"""The backend as one object: what its routes ask, and what its loops call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backend.services.agent_changes import AgentChanges
+from backend.services.agents import Agents
+from backend.services.api_keys import ApiKeys
+from backend.services.audit import Audit
+from backend.services.authentication import Authentication
+from backend.services.bundles import Bundles
+from backend.services.executions import Executions
+from backend.services.idempotency import Idempotency
+from backend.services.node_view import Nodes
+from backend.services.organisations import Organisations
+from backend.services.rate_limit import RateLimit
+from backend.services.service_table import ServiceTable
+from backend.services.sessions import Sessions
+from backend.services.tickets import Tickets
+from backend.services.waking import Waking
+from backend.settings import BackendSettings
+from backend.stores.idempotency_store import IdempotencyStore
+from backend.stores.lockout_store import LockoutStore
+from backend.stores.session_store import SessionStore
+from services.chassis.leases import Fence
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.control_brain import ControlBrainClient
+from services.contracts.event_processor import EventProcessorClient
+from services.contracts.log_processor import LogProcessorClient
+from services.contracts.metrics_collector import MetricsCollectorClient
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services that routes ask directly, once the caller's permission is known."""
+
+    brain: ControlBrainClient
+    logs: LogProcessorClient
+    metrics: MetricsCollectorClient
+    events: EventProcessorClient
+    observability: AgentObservabilityClient
+
+
+@dataclass(frozen=True)
+class Sweepable:
+    """Tables that keep things for a while."""
+
+    sessions: SessionStore
+    lockouts: LockoutStore
+    idempotency: IdempotencyStore
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Everything the routes need."""
+
+    settings: BackendSettings
+    authentication: Authentication
+    sessions: Sessions
+    api_keys: ApiKeys
+    organisations: Organisations
+    audit: Audit
+    rate_limit: RateLimit
+    idempotency: Idempotency
+    agents: Agents
+    changes: AgentChanges
+    executions: Executions
+    bundles: Bundles
+    nodes: Nodes
+    services: ServiceTable
+    tickets: Tickets
+    waking: Waking
+    clients: Clients
+    sweepable: Sweepable
+    accepted_keys: Mapping[str, str]
+
+    async def wake_brain(self) -> None:
+        """Have the brain look at what changed."""
+        await self.waking.wake()
+
+    async def note_used_keys(self) -> None:
+        """Store when keys were last used."""
+        await self.authentication.note_used_keys()
+
+    async def bury(self, fence: Fence) -> None:
+        """Destroy what deleted agents left in the vault."""
+        await self.agents.bury()
+
+    async def sweep(self, fence: Fence) -> None:
+        """Forget what is no longer needed."""
+        await self.sweepable.sessions.sweep()
+        await self.sweepable.lockouts.sweep()
+        await self.sweepable.idempotency.sweep()

@@ -1,0 +1,1 @@
+"""What surrounds every request: who asks, how often, and what is recorded."""

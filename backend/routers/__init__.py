@@ -1,0 +1,40 @@
+"""Routes: parse, ask one service, answer with a schema."""
+
+from fastapi.routing import APIRoute
+
+from backend.permissions import is_public
+from backend.routers import (
+    agents,
+    api_keys,
+    auth,
+    bundles,
+    data,
+    executions,
+    lifecycle,
+    organisations,
+    platform_ops,
+)
+
+ROUTERS = [
+    platform_ops.index,
+    auth.router,
+    organisations.router,
+    api_keys.router,
+    agents.router,
+    lifecycle.router,
+    executions.router,
+    data.router,
+    bundles.router,
+    platform_ops.router,
+    bundles.internal,
+]
+
+
+def open_paths() -> frozenset[str]:
+    """The paths whose routes are declared public."""
+    return frozenset(
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and any(is_public(each.dependency) for each in route.dependencies)
+    )

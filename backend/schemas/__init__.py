@@ -1,0 +1,1 @@
+"""What the public API takes and answers."""

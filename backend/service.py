@@ -1,0 +1,145 @@
+"""Declaration of the backend."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from backend.logic import Backend, Clients, Sweepable
+from backend.middleware.edge import Edge
+from backend.middleware.internal import Internal
+from backend.routers import ROUTERS, open_paths
+from backend.services.agent_changes import AgentChanges
+from backend.services.agents import Agents
+from backend.services.api_keys import ApiKeys
+from backend.services.audit import Audit
+from backend.services.authentication import Authentication
+from backend.services.bundles import MOST_BYTES, Bundles
+from backend.services.executions import Executions
+from backend.services.idempotency import Idempotency
+from backend.services.lockout import Lockout
+from backend.services.node_view import Nodes
+from backend.services.organisations import Organisations
+from backend.services.passwords import Passwords
+from backend.services.rate_limit import RateLimit
+from backend.services.service_table import ServiceTable
+from backend.services.sessions import Sessions
+from backend.services.tickets import Tickets
+from backend.services.waking import Waking
+from backend.settings import BackendSettings
+from backend.stores.agent_store import AgentStore
+from backend.stores.api_key_store import ApiKeyStore
+from backend.stores.audit_store import AuditStore
+from backend.stores.bundle_store import BundleStore
+from backend.stores.idempotency_store import IdempotencyStore
+from backend.stores.identity_store import IdentityStore
+from backend.stores.lockout_store import LockoutStore
+from backend.stores.session_store import SessionStore
+from backend.tokens import AccessTokens
+from services.chassis.resources import Resources
+from services.chassis.service import Service, every
+from services.contracts.agent_gateway import AgentGatewayClient
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.control_brain import ControlBrainClient
+from services.contracts.event_processor import EventProcessorClient
+from services.contracts.log_processor import LogProcessorClient
+from services.contracts.metrics_collector import MetricsCollectorClient
+from services.contracts.node_manager import NodeManagerClient
+from services.contracts.secrets_manager import SecretsManagerClient
+
+
+def build(resources: Resources) -> Backend:
+    """The backend on its stores and clients."""
+    settings, db, clock = resources.settings(BackendSettings), resources.db, resources.clock
+    tokens = AccessTokens(settings.jwt_secret_key.get_secret_value(), settings.access_token_seconds)
+    sessions, keys, identities = SessionStore(db), ApiKeyStore(db), IdentityStore(db)
+    lockouts, idempotency = LockoutStore(db), IdempotencyStore(db)
+    authentication = Authentication(sessions, keys, tokens, settings, clock)
+    brain = resources.client(ControlBrainClient)
+    waking, nodes = Waking(brain), Nodes(resources.client(NodeManagerClient), clock)
+    agent_store, bundle_store = AgentStore(db), BundleStore(db)
+    agents = Agents(
+        db,
+        agent_store,
+        bundle_store,
+        resources.client(SecretsManagerClient),
+        nodes,
+        resources.outbox,
+        waking,
+        clock,
+    )
+    return Backend(
+        settings=settings,
+        authentication=authentication,
+        sessions=Sessions(
+            identities, sessions, Passwords(), Lockout(lockouts, settings), tokens, settings, clock
+        ),
+        api_keys=ApiKeys(keys, authentication),
+        organisations=Organisations(identities),
+        audit=Audit(AuditStore(db)),
+        rate_limit=RateLimit(resources.cache, settings.requests_per_minute),
+        idempotency=Idempotency(idempotency, tokens),
+        agents=agents,
+        changes=AgentChanges(db, agent_store, agents, resources.outbox, waking),
+        executions=Executions(agents, resources.client(AgentGatewayClient)),
+        bundles=Bundles(bundle_store),
+        nodes=nodes,
+        services=ServiceTable(
+            brain, db, resources.bus, resources.cache, local_mode=resources.platform.data_dir is not None
+        ),
+        tickets=Tickets(resources.cache),
+        waking=waking,
+        clients=_clients(resources, brain),
+        sweepable=Sweepable(sessions, lockouts, idempotency),
+        accepted_keys=resources.platform.accepted_keys,
+    )
+
+
+def _clients(resources: Resources, brain: ControlBrainClient) -> Clients:
+    return Clients(
+        brain=brain,
+        logs=resources.client(LogProcessorClient),
+        metrics=resources.client(MetricsCollectorClient),
+        events=resources.client(EventProcessorClient),
+        observability=resources.client(AgentObservabilityClient),
+    )
+
+
+def front(backend: Backend, app: ASGIApp) -> ASGIApp:
+    """The app behind what every request passes."""
+    edge: ASGIApp = Edge(
+        app,
+        backend.authentication,
+        backend.rate_limit,
+        backend.audit,
+        open_paths(),
+        large_body_paths=["/api/v1/bundles"],
+    )
+    origins = [origin.strip() for origin in backend.settings.cors_origins.split(",") if origin.strip()]
+    if origins:
+        edge = CORSMiddleware(
+            edge,
+            allow_origins=origins,
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "Location", "Retry-After", "RateLimit", "X-Request-Id"],
+        )
+    return Internal(app, edge, backend.accepted_keys)
+
+
+service = Service(
+    name="backend",
+    build=build,
+    routes=ROUTERS,
+    loops=[
+        every(10, Backend.wake_brain, woken_by=lambda backend: backend.waking.waiting),
+        every(30, Backend.note_used_keys),
+        every(30, Backend.bury, exclusive=True),
+        every(3600, Backend.sweep, exclusive=True),
+    ],
+    roles=["tenant", "system"],
+    uses_cache=True,
+    edge=True,
+    front=front,
+    stop=Backend.note_used_keys,
+    max_body_bytes=MOST_BYTES,
+)

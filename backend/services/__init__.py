@@ -1,0 +1,1 @@
+"""What the backend does, one class for each noun."""

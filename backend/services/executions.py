@@ -1,0 +1,85 @@
+"""Executions: the backend knows who may; the agent-gateway owns and decides."""
+
+from uuid import UUID
+
+from backend.permissions import Principal
+from backend.services.agents import Agents
+from services.chassis.contract import Page
+from services.contracts.agent_gateway import AgentGatewayClient
+from services.contracts.executions import (
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    NewExecution,
+)
+
+
+class Executions:
+    """Creates, shows and cancels executions."""
+
+    def __init__(self, agents: Agents, gateway: AgentGatewayClient) -> None:
+        self._agents = agents
+        self._gateway = gateway
+
+    async def create(
+        self,
+        principal: Principal,
+        agent_id: UUID,
+        request: NewExecution,
+        idempotency_key: str | None,
+        traceparent: str | None,
+    ) -> Execution:
+        """Queue work for an agent; the same key and request give the same execution."""
+        agent = await self._agents.running(principal.org_id, agent_id)
+        spec = agent.spec
+        return await self._gateway.create(
+            principal.org_id,
+            CreateExecution(
+                agent_id=agent.id,
+                agent_name=agent.name,
+                agent_version=agent.version,
+                mode=spec.mode.value,
+                invoke_path=spec.invoke_path,
+                concurrency=spec.concurrency,
+                capture=spec.capture,
+                request=request,
+                timeout_seconds=request.timeout_seconds or spec.execution_timeout_seconds,
+                max_attempts=request.max_attempts or spec.max_attempts,
+                idempotency_key=idempotency_key,
+                created_by=principal.actor,
+                traceparent=traceparent,
+            ),
+        )
+
+    async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
+        """One execution."""
+        return await self._gateway.get(org_id, execution_id)
+
+    async def listed(
+        self,
+        org_id: UUID,
+        *,
+        agent_id: UUID | None,
+        status: ExecutionStatus | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[Execution]:
+        """Executions, newest first."""
+        if agent_id is not None:
+            await self._agents.get(org_id, agent_id)
+        return await self._gateway.list_executions(
+            org_id, agent_id=agent_id, status=status, limit=limit, cursor=cursor
+        )
+
+    async def cancel(self, principal: Principal, execution_id: UUID) -> Execution:
+        """Ask for an end."""
+        return await self._gateway.cancel(principal.org_id, execution_id, principal.actor)
+
+    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
+        """The execution once it has ended, or as it stands when the time is over."""
+        return await self._gateway.wait(org_id, execution_id, timeout_seconds)
+
+    async def events(self, org_id: UUID, execution_id: UUID, after_seq: int) -> list[ExecutionEvent]:
+        """Stored events after a sequence number."""
+        return await self._gateway.events(org_id, execution_id, after_seq)

@@ -1,0 +1,1 @@
+"""The backend's tables; the only place with its SQL."""
