@@ -123,7 +123,7 @@ async def test_stop_start_scale_and_restart_say_what_is_wanted(api: httpx.AsyncC
 
 
 async def test_what_cannot_be_run_is_refused_with_the_reason(api: httpx.AsyncClient) -> None:
-    for wrong, where in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"docker_image": None}, "docker_image or bundle"),
         ({"memory_limit": "1x"}, "memory"),
         ({"memory_limit": "1k"}, "memory_limit"),
@@ -134,7 +134,8 @@ async def test_what_cannot_be_run_is_refused_with_the_reason(api: httpx.AsyncCli
         ({"singleton": True, "replicas": 2}, "singleton"),
         ({"bundle": "0" * 64}, "no bundle"),
         ({"nonsense": 1}, "nonsense"),
-    ]:
+    ]
+    for wrong, where in cases:
         response = await api.post("/agents", json=an_agent(**wrong))
         assert response.status_code == 422, (wrong, response.text)
         assert where in response.text, (wrong, response.text)
@@ -145,15 +146,12 @@ async def test_pages_follow_each_other_without_gap_or_repeat(platform: TestPlatf
     async with tenant.client() as api:
         made = [(await deployed(api))["id"] for _ in range(5)]
         seen: list[str] = []
-        cursor = None
-        while True:
-            page = (
-                await api.get("/agents", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
-            ).json()
+        query: dict[str, Any] = {"limit": 2}
+        while query:
+            page = (await api.get("/agents", params=query)).json()
             seen += [agent["id"] for agent in page["items"]]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                break
+            more = page["next_cursor"]
+            query = {"limit": 2, "cursor": more} if more else {}
         assert seen == made[::-1]
 
 
