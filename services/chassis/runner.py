@@ -185,6 +185,9 @@ def server_for(app: ASGIApp) -> uvicorn.Server:
         timeout_keep_alive=30,
         ws_ping_interval=20,
         ws_ping_timeout=20,
+        # Compressing for each of a thousand pages costs more than it saves; pages send a few hundred bytes.
+        ws_per_message_deflate=False,
+        ws_max_size=64 * 1024,
     )
     return _Server(config)
 

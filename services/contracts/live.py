@@ -40,6 +40,20 @@ class FeedEntry(Contract):
     actor: str
     data: dict[str, Any]
 
+    @classmethod
+    def of(cls, event: dict[str, Any], seq: int) -> "FeedEntry":
+        """A stored or published event as a line of the feed."""
+        data = event.get("data") or {}
+        about_agent = event["type"].startswith("agent.")
+        return cls.model_validate(
+            {
+                **event,
+                "seq": seq,
+                "agent_id": event["subject_id"] if about_agent else data.get("agent_id"),
+                "data": data,
+            }
+        )
+
 
 class UpdateData(Contract):
     """A change an open page should show."""

@@ -7,7 +7,7 @@ from services.chassis.database import Database, Row
 from services.contracts.agents import AGENT_EVENTS, AgentState
 from services.contracts.live import FeedEntry
 from services.event_processor.live_state import FEED_LENGTH, Change
-from services.event_processor.projection import CHANNELS, entry_of, seen, wanted
+from services.event_processor.projection import CHANNELS, seen, wanted
 
 _SUBJECTS = list(CHANNELS)
 
@@ -51,7 +51,7 @@ class HistoryStore:
         """An organisation's events below a sequence, newest first."""
         async with self._db.tenant(org_id) as connection:
             rows = await connection.fetch(_NEWEST, org_id, _SUBJECTS, before, agent_id, limit)
-        return [entry_of(row["payload"], row["id"]) for row in rows]
+        return [FeedEntry.of(row["payload"], row["id"]) for row in rows]
 
     async def live_agents(self) -> list[Change]:
         """Every agent as it stands now."""
@@ -61,7 +61,7 @@ class HistoryStore:
         """The newest events of every organisation, oldest first."""
         async with self._db.system() as connection:
             async for row in connection.cursor(_FEEDS, _SUBJECTS, FEED_LENGTH, prefetch=500):
-                yield Change(row["org_id"], entry=entry_of(row["payload"], row["id"]))
+                yield Change(row["org_id"], entry=FeedEntry.of(row["payload"], row["id"]))
 
 
 def _agent(row: Row) -> Change:

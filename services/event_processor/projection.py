@@ -82,21 +82,4 @@ def agent_halves(event: AgentEvent) -> list[AgentHalf]:
 
 def feed_entry(event: Event) -> FeedEntry:
     """The event as a line of the feed."""
-    return entry_of(event.model_dump(mode="json"), event.seq)
-
-
-def entry_of(payload: dict[str, Any], seq: int) -> FeedEntry:
-    """A stored event as a line of the feed."""
-    data = payload.get("data") or {}
-    about_agent = payload["type"].startswith("agent.")
-    return FeedEntry(
-        id=payload["id"],
-        seq=seq,
-        type=payload["type"],
-        subject_id=payload["subject_id"],
-        agent_id=payload["subject_id"] if about_agent else data.get("agent_id"),
-        occurred_at=payload["occurred_at"],
-        cause=payload.get("cause"),
-        actor=payload.get("actor", "system"),
-        data=data,
-    )
+    return FeedEntry.of(event.model_dump(mode="json"), event.seq)

@@ -169,8 +169,8 @@ async def test_a_flushed_redis_is_filled_again(platform: TestPlatform) -> None:
             await emit(connection, AGENT_EVENTS, deployed(org_id, each, name="kept"))
     await eventually(lambda: live(platform, org_id, deleted_id))
     await platform.db.execute(
-        "INSERT INTO agent_status (org_id, agent_id, state, desired_replicas, ready_replicas,"
-        " observed_generation) VALUES ($1, $2, 'running', 1, 1, 1)",
+        "INSERT INTO agent_status (org_id, agent_id, state, mode, desired_replicas, ready_replicas,"
+        " observed_generation) VALUES ($1, $2, 'running', 'service', 1, 1, 1)",
         org_id,
         kept_id,
     )

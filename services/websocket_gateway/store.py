@@ -1,0 +1,79 @@
+"""What the gateway reads: events that a page missed, and sessions that ended."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.chassis.database import Database
+from services.contracts.agents import AGENT_EVENTS
+from services.contracts.executions import EXECUTION_EVENTS
+from services.contracts.live import Channel, FeedEntry
+from services.contracts.nodes import NODE_EVENTS
+
+SUBJECTS: dict[Channel, str] = {
+    "agents": AGENT_EVENTS.subject,
+    "executions": EXECUTION_EVENTS.subject,
+    "nodes": NODE_EVENTS.subject,
+}
+
+# Sequences are given out before transactions commit, so an event of a lower sequence may have been published
+# after the one that the page saw last; it is replayed too.
+_MISSED = """
+SELECT id, payload, coalesce(published_at > clock_timestamp() - interval '1 minute', true) AS recent
+FROM outbox
+WHERE org_id IS NOT DISTINCT FROM $1 AND subject = $2
+  AND (id > $3 OR (id > $3 - 1000 AND published_at > (SELECT published_at FROM outbox WHERE id = $3)))
+  AND ($4::uuid IS NULL OR subject_id = $4 OR payload #>> '{data,agent_id}' = $4::uuid::text)
+ORDER BY id LIMIT $5
+"""
+
+
+@dataclass(frozen=True)
+class Missed:
+    """
+    The events after a sequence; `complete` is false when some are not kept any more or are too many.
+
+    `recent` are the sequences of those that may be announced only now.
+    """
+
+    entries: list[FeedEntry]
+    recent: set[int]
+    complete: bool
+
+
+class HistoryStore:
+    """The outbox as history, and the sessions behind connections."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def newest(self) -> int:
+        """The newest sequence there is."""
+        row = await self._db.fetchrow("SELECT coalesce(max(id), 0) AS newest FROM outbox")
+        return row["newest"] if row else 0
+
+    async def missed(
+        self, org_id: UUID, channel: Channel, after: int, agent_id: UUID | None, limit: int
+    ) -> Missed:
+        """What happened on a channel after a sequence, oldest first."""
+        arguments = (SUBJECTS[channel], after, agent_id, limit + 1)
+        kept = await self._db.fetchrow("SELECT coalesce(min(id), 0) AS oldest FROM outbox")
+        if channel == "nodes":
+            # Nodes belong to the platform and not to an organisation.
+            rows = await self._db.fetch(_MISSED, None, *arguments)
+        else:
+            async with self._db.tenant(org_id) as connection:
+                rows = await connection.fetch(_MISSED, org_id, *arguments)
+        known = kept is not None and after + 1 >= kept["oldest"]
+        entries = [FeedEntry.of(row["payload"], row["id"]) for row in rows[:limit]]
+        recent = {row["id"] for row in rows[:limit] if row["recent"]}
+        return Missed(entries, recent, known and len(rows) <= limit)
+
+    async def ended(self, session_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the sessions that were revoked, have expired or are gone."""
+        rows = await self._db.fetch(
+            "SELECT id FROM sessions WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL"
+            " AND expires_at > clock_timestamp()",
+            list(session_ids),
+        )
+        return set(session_ids) - {row["id"] for row in rows}
