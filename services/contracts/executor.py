@@ -93,6 +93,12 @@ class InstanceStats(Contract):
     processes: int
 
 
+class Drained(Contract):
+    """How many instances a drain had to end."""
+
+    ended: int
+
+
 class ExecutorClient(Client):
     """Speaks to the executor of one node: `client(ExecutorClient, at=node.executor_url)`."""
 
@@ -105,6 +111,12 @@ class ExecutorClient(Client):
     async def inventory(self) -> Inventory:
         """What the node runs now."""
         return await self._call("GET", "/inventory", Inventory)
+
+    async def drain(self, grace_seconds: float = 30) -> Drained:
+        """Take no more work and end all there is; answers when it has ended."""
+        query = {"grace_seconds": grace_seconds}
+        timeout = grace_seconds * 1.5 + 10
+        return await self._call("POST", "/drain", Drained, query=query, timeout=timeout)
 
     async def stats(self) -> list[InstanceStats]:
         """The newest sample of every running instance."""
