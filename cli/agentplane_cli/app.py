@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from agentplane_cli import doctor, install, logs, platform, status, stores
+from agentplane_cli import (
+    agents,
+    api_keys,
+    brain,
+    connection,
+    deploying,
+    doctor,
+    executions,
+    install,
+    logs,
+    platform,
+    running,
+    session,
+    status,
+    stores,
+)
 
 app = typer.Typer(
     name="agentplane",
@@ -26,3 +41,16 @@ app.command()(stores.migrate)
 app.command()(doctor.doctor)
 app.command()(stores.reset)
 app.command()(platform.dashboard)
+
+# Any AgentPlane, over its API
+app.callback()(connection.remote)
+app.command()(session.login)
+app.command()(session.logout)
+app.command()(session.whoami)
+app.command()(deploying.deploy_agent)
+app.add_typer(agents.app, name="agents")
+app.command()(running.run)
+app.add_typer(executions.app, name="executions")
+app.command()(brain.brain)
+app.command()(brain.services)
+app.add_typer(api_keys.app, name="api-keys")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 import subprocess
 import sys
 import time
@@ -26,10 +26,6 @@ DEMO = {
 }
 QUESTION = "Order 1042 arrived broken, I want my money back."
 RUNNING_WITHIN_SECONDS = 90.0
-# What `python -m services create-admin` says; an administrator who exists is no match.
-CREATED = re.compile(
-    r"^administrator (?P<email>\S+) created(?:, with the password (?P<password>\S+))?$", re.M
-)
 
 
 @dataclass(frozen=True)
@@ -65,11 +61,11 @@ def create_administrator(platform: LocalPlatform) -> Administrator | None:
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise Failure(f"no administrator could be made: {''.join(last)}")
-    made = CREATED.search(done.stdout)
-    if made is None:
+    told = json.loads(done.stdout.splitlines()[-1])
+    if not told["created"]:
         return None
-    chosen = platform.settings.variables.get("AGENTPLANE_ADMIN_PASSWORD", "")
-    return Administrator(made["email"], made["password"] or chosen, made["password"] is not None)
+    chosen = platform.settings.variables.get("AGENTPLANE_ADMIN_PASSWORD")
+    return Administrator(told["email"], told["password"], password_is_made_up=not chosen)
 
 
 def run_demo(url: str, administrator: Administrator) -> None:

@@ -28,8 +28,11 @@ def up(foreground: Foreground = False) -> None:
         say("The platform runs already.")
     else:
         start(platform)
-    finish(platform, address(platform, "backend"))
-    say(where_everything_is(platform))
+    try:
+        finish(platform, address(platform, "backend"))
+    finally:
+        # Also when the demo agent failed: the platform runs, and this is where to look.
+        say(where_everything_is(platform))
     if foreground:
         stay(platform)
 
@@ -47,13 +50,13 @@ def restart(foreground: Foreground = False) -> None:
 
 
 def dashboard() -> None:
-    """Open the dashboard in the browser."""
+    """Open the dashboard in the browser; where this version has none, the API's documentation."""
     import webbrowser
 
     platform = open_platform(prepare=False)
     if not platform.is_ready():
         raise Failure("the platform does not run; start it with `agentplane up`", Exit.UNAVAILABLE)
-    url = address(platform, "frontend")
+    url = address(platform, "frontend") if has_dashboard(platform) else f"{address(platform, 'backend')}/docs"
     say(url)
     webbrowser.open(url)
 
@@ -113,13 +116,22 @@ def address(platform: LocalPlatform, name: str) -> str:
     return f"http://localhost:{platform.settings.port(entry(name).port)}"
 
 
+def has_dashboard(platform: LocalPlatform) -> bool:
+    """Whether this version serves a dashboard."""
+    from services.contracts.catalog import entry
+    from services.embedded.platform_process import exists
+
+    return exists(entry("frontend"), platform.root)
+
+
 def where_everything_is(platform: LocalPlatform) -> str:
     """What a person needs next, after a start."""
     told = platform.status() or {"started_at": time.time()}
     since = time.strftime("%H:%M:%S", time.localtime(told["started_at"]))
+    page = [f"  Dashboard   {address(platform, 'frontend')}"] if has_dashboard(platform) else []
     lines = [
         "",
-        f"  Dashboard   {address(platform, 'frontend')}",
+        *page,
         f"  API         {address(platform, 'backend')}/docs",
         f"  Brain       {address(platform, 'control-brain')}",
         f"  Data        {platform.directory.root}",

@@ -49,6 +49,12 @@ class PlatformProcess(Supervised):
         """Whether every service of the process says that it is ready."""
         return all(self._answers(port, "/ready") for port in self.ports)
 
+    def last_words(self) -> str:
+        """Which services did not become ready, and the last lines of the log."""
+        silent = [name for port, name in self.ports.items() if not self._answers(port, "/ready")]
+        said = super().last_words()
+        return f"{', '.join(silent)} not ready; {said}" if self.running() and silent else said
+
     def is_alive(self) -> bool:
         """Whether the process still serves, even if a store is away."""
         return self._answers(next(iter(self.ports)), "/health")
@@ -69,6 +75,6 @@ def entries_of(process: Process, root: Path) -> tuple[Entry, ...]:
 def exists(entry: Entry, root: Path) -> bool:
     """Whether this release has the service."""
     if entry.kind == "web":
-        # The dashboard is served by the backend, on a second listener.
-        return exists(BACKEND, root)
+        # Served by the backend on a second listener, where the dashboard is part of the release.
+        return exists(BACKEND, root) and (root / entry.name).is_dir()
     return (root / entry.package.replace(".", "/") / "service.py").exists()

@@ -83,9 +83,9 @@ class Supervised(ABC):
             if not self.running():
                 raise StoreFailed(f"{self.name} died while starting: {self.last_words()}")
             if time.monotonic() > deadline:
+                words = self.last_words()
                 identity.stop(self.stop_signal, self.stop_grace_seconds)
-                seconds = f"{self.ready_within_seconds:.0f} s"
-                raise StoreFailed(f"{self.name} was not ready within {seconds}: {self.last_words()}")
+                raise StoreFailed(f"{self.name} was not ready in {self.ready_within_seconds:.0f} s: {words}")
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
 

@@ -1,0 +1,115 @@
+"""`agentplane run`: give an agent work and wait for the result."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agentplane_cli.agents import find_agent
+from agentplane_cli.api import Api
+from agentplane_cli.connection import connect
+from agentplane_cli.executions import show_result, summary
+from agentplane_cli.failure import Exit, Failure
+from agentplane_cli.output import Format, Output, note, show_json
+from agentplane_cli.problem import Explained
+from agentplane_cli.terminal import say, styled
+
+ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
+LONGEST_WAIT = 50.0
+
+Agent = Annotated[str, typer.Argument(help="Name or id of the agent.")]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="Input; plain text is taken as such."),
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show what happens while it happens.")]
+Timeout = Annotated[int | None, typer.Option(min=1, max=86_400, help="Seconds the execution may take.")]
+Detach = Annotated[bool, typer.Option("--no-wait", help="Only queue it, and print its id.")]
+
+
+def run(
+    context: typer.Context,
+    agent: Agent,
+    given: Input = None,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    no_wait: Detach = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Run an agent, wait, and print its output."""
+    api = connect(context)
+    body: dict[str, Any] = {"input": read_input(given)}
+    if timeout is not None:
+        body["timeout_seconds"] = timeout
+    found = find_agent(api, agent)
+    execution = api.post_once(f"/agents/{found['id']}/executions", body, str(uuid.uuid4()))
+    if no_wait:
+        show_json(execution) if output is Format.JSON else say(execution["id"])
+        return
+    try:
+        ended = _followed(api, execution["id"]) if follow else _waited(api, execution["id"])
+    except KeyboardInterrupt:
+        note(f"it goes on; `agentplane executions cancel {execution['id']}` ends it")
+        sys.exit(Exit.INTERRUPTED)
+    if output is Format.JSON:
+        show_json(ended)
+    else:
+        show_result(ended)
+        say(styled(f"{ended['id']}: {summary(ended)}", "dim"))
+    _end_like(ended)
+
+
+def read_input(given: str | None) -> Any:
+    """The input: JSON where it is JSON, else the text itself; from a file or standard input if so named."""
+    if given is None:
+        return None
+    if given == "-":
+        text = sys.stdin.read()
+    elif given.startswith("@"):
+        try:
+            text = Path(given[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(f"{given[1:]} cannot be read: {error}", Exit.USAGE) from error
+    else:
+        text = given
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip()
+
+
+def _waited(api: Api, execution_id: str) -> Any:
+    while True:
+        path = f"/executions/{execution_id}/wait"
+        execution = api.get(path, timeout=LONGEST_WAIT + 15, timeout_seconds=LONGEST_WAIT)
+        if execution["status"] in ENDED:
+            return execution
+
+
+def _followed(api: Api, execution_id: str) -> Any:
+    started = time.monotonic()
+    for kind, event in api.events(f"/executions/{execution_id}/events"):
+        data = json.dumps(event.get("data"), ensure_ascii=False)
+        said = event.get("status") if kind == "status" else data
+        cause = f" ({event['cause']})" if event.get("cause") else ""
+        note(f"{time.monotonic() - started:6.2f} s  {kind:<8} {str(said)[:200]}{cause}")
+    return _waited(api, execution_id)
+
+
+def _end_like(execution: dict[str, Any]) -> None:
+    if execution["status"] == "succeeded":
+        return
+    cause = str(execution["cause"] or "no cause was given")
+    code = Exit.TIMEOUT if execution["status"] == "expired" else Exit.FAILED
+    raise Explained(
+        f"the execution {execution['status']}",
+        code,
+        cause=cause,
+        hint=f"agentplane executions steps {execution['id']}",
+    )
