@@ -35,7 +35,8 @@ def list_agents(
         connect(context).pages("/agents", limit, name=name, state=state),
         ("NAME", "STATE", "READY", "VERSION", "RUNS", "AGE", "ID"),
         lambda agent: (
-            agent["name"], agent["state"], f"{agent['ready_replicas']}/{agent['desired_replicas']}",
+            agent["name"], agent["status"]["state"],
+            f"{agent['status']['ready_replicas']}/{agent['desired_replicas']}",
             agent["version"], what_runs(agent["spec"]), age(agent["created_at"]), agent["id"],
         ),
         output=output,

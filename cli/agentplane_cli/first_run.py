@@ -42,7 +42,10 @@ def finish(platform: LocalPlatform, url: str) -> None:
     from services.contracts.catalog import BACKEND
     from services.embedded.platform_process import exists
 
-    administrator = create_administrator(platform) if exists(BACKEND, platform.root) else None
+    if platform.directory.first_run_done.exists() or not exists(BACKEND, platform.root):
+        return
+    administrator = create_administrator(platform)
+    platform.directory.first_run_done.touch(mode=0o600)
     if administrator is None:
         return
     say(f"{styled('✓', 'ok')} administrator {administrator.email}")

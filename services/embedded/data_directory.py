@@ -18,7 +18,7 @@ LONGEST_SOCKET_DIRECTORY = 80
 
 STORES = ("postgres", "postgres.new", "nats", "redis")
 PLACES = ("binaries", "logs", "run", "sockets", "node")
-FILES = ("credentials.json", "installation.json")
+FILES = ("credentials.json", "installation.json", "first-run-done")
 MADE_HERE = (*STORES, *PLACES, *FILES)
 
 
@@ -49,6 +49,11 @@ class DataDirectory:
     def kept_secrets(self) -> Path:
         """A copy of the secrets without which the data could not be read."""
         return self.root / "installation.json"
+
+    @property
+    def first_run_done(self) -> Path:
+        """Exists once the administrator was made, so that later starts need not ask."""
+        return self.root / "first-run-done"
 
     @property
     def logs(self) -> Path:

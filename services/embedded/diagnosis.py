@@ -173,10 +173,17 @@ def _user_namespaces() -> Finding:
 
 
 def _cgroups() -> Finding:
-    own = Path("/proc/self/cgroup").read_text().strip().splitlines()[-1].rpartition(":")[2]
-    group = Path("/sys/fs/cgroup") / own.lstrip("/")
-    if (group / "cgroup.controllers").exists() and os.access(group, os.W_OK):
-        return Finding("cgroups", "ok", f"{group} is ours; limits are enforced by the kernel")
+    trees = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    own = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2]
+    groups = [Path(where) / own.lstrip("/") for _, where, kind, *_ in trees if kind == "cgroup2"]
+    groups += [
+        Path(where)
+        for _, where, kind, options, *_ in trees
+        if kind == "cgroup" and "memory" in options.split(",")
+    ]
+    for group in groups:
+        if group.is_dir() and os.access(group, os.W_OK):
+            return Finding("cgroups", "ok", f"{group} can be written; the kernel enforces agents' limits")
     return Finding(
         "cgroups",
         "warn",
