@@ -1,0 +1,238 @@
+"""
+The dispatcher: gives queued executions to free places and sees each attempt through to its change of state.
+
+Every attempt is a task held here; a task ends by a committed transition, by losing its lease, or by being
+aborted because the execution was cancelled, expired, or lost its instance.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.change_store import ChangeStore
+from services.agent_gateway.endpoints import Endpoints
+from services.agent_gateway.event_stream import Sent
+from services.agent_gateway.group_commit import GroupCommit
+from services.agent_gateway.invocation import Invoker, Outcome
+from services.agent_gateway.outcomes import Accepted, Busy, Failed, settle
+from services.agent_gateway.queue_store import QueueStore
+from services.agent_gateway.records import Active, Said, Totals, Transition
+from services.agent_gateway.watching import Watchers
+from services.chassis.errors import PlatformError, Unavailable
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.agents import Cause
+from services.contracts.executions import TERMINAL, ExecutionStatus
+
+log = structlog.get_logger()
+
+MOST_AT_ONCE = 256
+UNSTORABLE = "the agent's answer holds a character that cannot be stored, such as U+0000"
+
+
+class Dispatcher:
+    """Runs attempts."""
+
+    def __init__(
+        self,
+        queue: QueueStore,
+        changes: ChangeStore,
+        endpoints: Endpoints,
+        active: ActiveExecutions,
+        invoker: Invoker,
+        journal: AgentObservabilityClient,
+        watchers: Watchers,
+    ) -> None:
+        self._queue = queue
+        self._endpoints = endpoints
+        self._active = active
+        self._invoker = invoker
+        self._journal = journal
+        self._watchers = watchers
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._lost: dict[UUID, Failed] = {}
+        self._hungry: set[UUID] = set()
+        self.wake = asyncio.Event()
+        self.transitions: GroupCommit[Transition, bool] = GroupCommit(changes.apply)
+        self.said: GroupCommit[Said, bool] = GroupCommit(changes.append, most=2000)
+
+    def queued(self, agent_id: UUID) -> None:
+        """An execution of this agent waits."""
+        self._hungry.add(agent_id)
+        self.wake.set()
+
+    async def dispatch(self) -> None:
+        """Claim what can start now."""
+        while True:
+            slots = self._endpoints.free_slots(self._hungry)[:MOST_AT_ONCE]
+            if not slots:
+                return
+            asked = {slot.agent_id for slot in slots}
+            self._hungry -= asked
+            claimed = await self._queue.claim(slots)
+            for active in claimed:
+                self._hungry.add(active.agent_id)
+                assert active.run_id is not None
+                self._endpoints.take(active.run_id)
+                self._active.add(active)
+                self._watchers.changed(active.id)
+                self.start(active, self._attempt(active))
+            if not claimed:
+                return
+
+    async def look(self) -> None:
+        """Find agents with work that nobody told of: after a back-off, a restart, or in another replica."""
+        self._hungry |= await self._queue.hungry()
+        self.wake.set()
+
+    def start(self, active: Active, work: Coroutine[Any, Any, None]) -> None:
+        """Have a task see to an execution; it replaces none."""
+        task = asyncio.create_task(work, name=f"execution {active.id}")
+        self._tasks[active.id] = task
+        task.add_done_callback(lambda done: self._ended(active.id, done))
+
+    async def finish(self, active: Active, outcome: Outcome) -> bool:
+        """Write what an attempt came to; false when it was no longer this process's to write."""
+        assert not isinstance(outcome, Accepted)
+        try:
+            return await self.change(active, settle(active, outcome))
+        except asyncpg.DataError:
+            return await self.change(active, settle(active, Failed(Cause.AGENT_ERROR, UNSTORABLE, False)))
+
+    async def change(self, active: Active, change: Transition) -> bool:
+        """Commit one change of state and tell who waits for it."""
+        done = await self._committed(change)
+        if done:
+            active.status = change.status
+        if not done or change.status in TERMINAL or change.status is ExecutionStatus.QUEUED:
+            self.drop(active.id)
+        self._watchers.changed(active.id)
+        if change.status is ExecutionStatus.QUEUED and done and change.delay_seconds < 0.01:
+            self.queued(active.agent_id)
+        return done
+
+    async def _committed(self, change: Transition) -> bool:
+        # The epoch makes repeating safe: what was committed, or passed to another, is refused.
+        while True:
+            try:
+                return await self.transitions.add(change)
+            except Unavailable:
+                await asyncio.sleep(0.5)
+
+    def drop(self, execution_id: UUID) -> None:
+        """Let go of an execution and free its place."""
+        active = self._active.remove(execution_id)
+        if active is not None and active.run_id is not None:
+            self._endpoints.give_back(active.run_id)
+            self.wake.set()
+
+    def abort(self, execution_id: UUID) -> None:
+        """Stop working on an execution that has ended or passed to another."""
+        task = self._tasks.get(execution_id)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        self.drop(execution_id)
+        self._watchers.changed(execution_id)
+
+    async def lose(self, active: Active, failure: Failed) -> None:
+        """An execution's instance is gone: write it, whether or not its attempt has noticed."""
+        task = self._tasks.get(active.id)
+        if task is not None:
+            task.cancel()
+        await self.finish(active, failure)
+
+    async def stop(self) -> None:
+        """Stop every attempt; their leases run out and another process takes them up."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def count_steps(self, active: Active) -> None:
+        """Go on numbering steps where an earlier attempt, or an earlier process, stopped."""
+        totals = await self._journal.totals(active.org_id, active.id)
+        active.last_step = max(active.last_step, totals.last_seq)
+        active.totals = Totals(
+            totals.steps, totals.tokens_in, totals.tokens_out, totals.cost_nano, totals.scripted
+        )
+
+    async def _attempt(self, active: Active) -> None:
+        assert active.run_id is not None
+        try:
+            if active.attempt > 1:
+                await self.count_steps(active)
+        except PlatformError as error:
+            failure = Failed(Cause.CONTROL_PLANE_SHUTDOWN, f"the journal does not answer: {error.detail}")
+            await self.finish(active, failure)
+            return
+        endpoint = self._endpoints.place(active.run_id)
+        outcome: Outcome
+        if endpoint is None:
+            outcome = Busy(0, "the instance stopped being ready")
+        else:
+            stream = _Stream(active, self.said, self._watchers)
+            outcome = await self._invoker.invoke(active, endpoint.endpoint, stream.tell)
+            if not await stream.settled():
+                outcome = Failed(Cause.AGENT_ERROR, UNSTORABLE, retryable=False)
+        if isinstance(outcome, Accepted):
+            active.accepted = True
+            await self.change(active, _still_running(active, accepted=True))
+            return
+        if isinstance(outcome, Busy):
+            self._endpoints.suspend(active.run_id, outcome.retry_after_seconds)
+            if self._endpoints.other_free(active.agent_id, active.run_id):
+                outcome = Busy(0, outcome.message)
+        await self.finish(active, outcome)
+
+    def _ended(self, execution_id: UUID, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(execution_id) is task:
+            del self._tasks[execution_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The lease is no longer renewed, so the execution is taken up again when it has run out.
+            log.error("execution.interrupted", execution_id=str(execution_id), error=repr(error))
+            self.drop(execution_id)
+
+
+def _still_running(active: Active, *, accepted: bool = False) -> Transition:
+    return Transition(
+        execution_id=active.id,
+        epoch=active.epoch,
+        status=ExecutionStatus.RUNNING,
+        failures=active.failures,
+        totals=active.totals,
+        accepted=accepted,
+    )
+
+
+class _Stream:
+    """An agent's events on their way into the store, many under way at a time."""
+
+    WINDOW = 1000
+
+    def __init__(self, active: Active, said: GroupCommit[Said, bool], watchers: Watchers) -> None:
+        self._active = active
+        self._said = said
+        self._watchers = watchers
+        self._under_way: list[asyncio.Future[bool]] = []
+        self._whole = True
+
+    async def tell(self, event: Sent) -> None:
+        future = self._said.add(Said(self._active.id, self._active.epoch, event.type, event.data))
+        future.add_done_callback(lambda _: self._watchers.changed(self._active.id))
+        self._under_way.append(future)
+        if len(self._under_way) >= self.WINDOW:
+            await self.settled()
+
+    async def settled(self) -> bool:
+        """Wait until everything said so far is stored; false when some of it could not be."""
+        under_way, self._under_way = self._under_way, []
+        for result in await asyncio.gather(*under_way, return_exceptions=True):
+            if isinstance(result, asyncpg.DataError):
+                self._whole = False
+            elif isinstance(result, BaseException):
+                raise result
+        return self._whole

@@ -1,0 +1,197 @@
+"""Executions as their callers see them: created once per idempotency key, read, listed, cancelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from services.agent_gateway.announcing import announce
+from services.chassis.database import Database, Row
+from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError
+from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+
+_CREATE = """
+WITH wanted AS (
+    SELECT * FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::jsonb[],
+        $8::text[], $9::text[], $10::bytea[], $11::jsonb[], $12::int[],
+        $13::int[], $14::int[], $15::text[], $16::text[]
+    ) AS new (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
+              request_hash, input, max_attempts, priority, timeout_seconds, created_by, traceparent)
+), created AS (
+    INSERT INTO executions (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id,
+        idempotency_key, request_hash, input, max_attempts, priority, deadline_at, created_by, traceparent,
+        event_seq)
+    SELECT org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
+        request_hash, input, max_attempts, priority,
+        clock_timestamp() + timeout_seconds * interval '1 second', created_by, traceparent, 1
+    FROM wanted
+    ON CONFLICT (org_id, agent_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING *
+), noted AS (
+    INSERT INTO execution_events (org_id, execution_id, seq, type, status, actor)
+    SELECT org_id, id, 1, 'status', 'queued', created_by FROM created
+)
+SELECT *, created_by AS actor FROM created
+"""
+
+_OF_KEYS = """
+SELECT e.*, wanted.place FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
+    WITH ORDINALITY AS wanted (org_id, agent_id, created_by, idempotency_key, place)
+JOIN executions e USING (org_id, agent_id, created_by, idempotency_key)
+"""
+
+_GET = "SELECT * FROM executions WHERE id = $1"
+
+_LIST = """
+SELECT * FROM executions
+WHERE ($1::uuid IS NULL OR agent_id = $1) AND ($2::text IS NULL OR status = $2)
+  AND ($3::uuid IS NULL OR id < $3)
+ORDER BY id DESC LIMIT $4
+"""
+
+_EVENTS = """
+SELECT execution_id, seq, type, status, cause, actor, data, at FROM execution_events
+WHERE execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+"""
+
+_CANCEL = """
+WITH ended AS (
+    UPDATE executions e SET
+        status = 'cancelled', cause = 'cancelled_by_user', cancel_requested_at = clock_timestamp(),
+        cancel_actor = $2, finished_at = clock_timestamp(), lease_epoch = e.lease_epoch + 1,
+        lease_expires_at = NULL, event_seq = e.event_seq + 1
+    WHERE e.id = $1 AND e.finished_at IS NULL RETURNING e.*
+), noted AS (
+    INSERT INTO execution_events (org_id, execution_id, seq, type, status, cause, actor)
+    SELECT org_id, id, event_seq, 'status', status, cause, $2 FROM ended
+), revoked AS (
+    UPDATE virtual_keys k SET revoked_at = clock_timestamp() FROM ended
+    WHERE ended.mode = 'job' AND k.execution_id = ended.id AND k.revoked_at IS NULL
+)
+SELECT *, cancel_actor AS actor FROM ended
+"""
+
+_events = TypeAdapter(list[ExecutionEvent])
+
+
+@dataclass(frozen=True)
+class NewRow:
+    """An execution to be created."""
+
+    id: UUID
+    org_id: UUID
+    wanted: CreateExecution
+    request_hash: bytes
+
+
+class ExecutionStore:
+    """Owns what callers see of `executions` and `execution_events`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def create(self, new: list[NewRow]) -> list[Execution | PlatformError]:
+        """Queue executions; a known idempotency key gives the execution it made before, or a mismatch."""
+        try:
+            async with self._db.system() as connection:
+                rows = await connection.fetch(_CREATE, *_columns(new))
+                await announce(connection, rows)
+                known = await connection.fetch(_OF_KEYS, *_keys(new)) if len(rows) < len(new) else []
+        except asyncpg.ForeignKeyViolationError as error:
+            raise NotFound(f"there is no agent {new[0].wanted.agent_id} in this organisation") from error
+        except asyncpg.DataError as error:
+            raise Invalid("the input contains a character that cannot be stored, such as U+0000") from error
+        made = {row["id"]: execution_from(row) for row in rows}
+        before = {row["place"] - 1: row for row in known}
+        return [made.get(each.id) or _same(before[place], each) for place, each in enumerate(new)]
+
+    async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
+        """One execution of the organisation."""
+        async with self._db.tenant(org_id) as connection:
+            row = await connection.fetchrow(_GET, execution_id)
+        if row is None:
+            raise NotFound(f"there is no execution {execution_id}")
+        return execution_from(row)
+
+    async def list_page(
+        self,
+        org_id: UUID,
+        agent_id: UUID | None,
+        status: ExecutionStatus | None,
+        before: UUID | None,
+        limit: int,
+    ) -> list[Execution]:
+        """Executions of the organisation, newest first."""
+        async with self._db.tenant(org_id) as connection:
+            rows = await connection.fetch(_LIST, agent_id, status.value if status else None, before, limit)
+        return [execution_from(row) for row in rows]
+
+    async def events(
+        self, org_id: UUID, execution_id: UUID, after_seq: int, limit: int
+    ) -> list[ExecutionEvent]:
+        """Stored events after a sequence number."""
+        async with self._db.tenant(org_id) as connection:
+            rows = await connection.fetch(_EVENTS, execution_id, after_seq, limit)
+        return _events.validate_python([dict(row) for row in rows])
+
+    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str) -> tuple[Execution, str] | None:
+        """End an execution as cancelled, and tell its mode; null when it has ended or is another's."""
+        async with self._db.tenant(org_id) as connection:
+            rows = await connection.fetch(_CANCEL, execution_id, actor)
+            await announce(connection, rows)
+        return (execution_from(rows[0]), rows[0]["mode"]) if rows else None
+
+
+def execution_from(row: Row) -> Execution:
+    """An execution from its row."""
+    values = dict(row)
+    values["cancel_requested"] = values["cancel_requested_at"] is not None
+    return Execution.model_validate(values)
+
+
+def _same(row: Row, new: NewRow) -> Execution | PlatformError:
+    if row["request_hash"] != new.request_hash:
+        return IdempotencyMismatch(
+            f"the idempotency key {new.wanted.idempotency_key!r} was used before with another request"
+        )
+    return execution_from(row)
+
+
+def _keys(new: Sequence[NewRow]) -> list[list[object]]:
+    return [
+        [each.org_id for each in new],
+        [each.wanted.agent_id for each in new],
+        [each.wanted.created_by for each in new],
+        [each.wanted.idempotency_key for each in new],
+    ]
+
+
+def _columns(new: Sequence[NewRow]) -> list[list[object]]:
+    return [
+        [each.org_id for each in new],
+        [each.id for each in new],
+        [each.wanted.agent_id for each in new],
+        [each.wanted.agent_name for each in new],
+        [each.wanted.agent_version for each in new],
+        [each.wanted.mode for each in new],
+        [
+            {
+                "invoke_path": each.wanted.invoke_path,
+                "concurrency": each.wanted.concurrency,
+                "capture": each.wanted.capture,
+            }
+            for each in new
+        ],
+        [each.wanted.request.thread_id for each in new],
+        [each.wanted.idempotency_key for each in new],
+        [each.request_hash for each in new],
+        [each.wanted.request.input for each in new],
+        [each.wanted.max_attempts for each in new],
+        [each.wanted.request.priority for each in new],
+        [each.wanted.timeout_seconds for each in new],
+        [each.wanted.created_by for each in new],
+        [each.wanted.traceparent for each in new],
+    ]

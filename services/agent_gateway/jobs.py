@@ -1,0 +1,202 @@
+"""
+L0 jobs: one process for each attempt, asked for at the brain, and completed by what its executor reports.
+
+Both ends are idempotent for `(execution, attempt)`: a gateway that starts again asks for the same process,
+and a report that comes twice changes nothing.
+"""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+
+from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.dispatcher import Dispatcher
+from services.agent_gateway.outcomes import Failed, Succeeded
+from services.agent_gateway.queue_store import QueueStore
+from services.agent_gateway.records import Active, Transition
+from services.agent_gateway.watching import Watchers
+from services.chassis.clock import Clock
+from services.chassis.errors import Invalid, NotFound, PlatformError
+from services.contracts.agent_gateway import JobFinished
+from services.contracts.agents import Cause, InstanceExit
+from services.contracts.control_brain import ControlBrainClient, RunJob
+from services.contracts.executions import ExecutionStatus
+
+log = structlog.get_logger()
+
+RETRYABLE_EXIT = 75
+ASK_AGAIN_SECONDS = 1.0
+REPORT_GRACE_SECONDS = 10.0
+
+
+class Jobs:
+    """Starts job processes and takes their results."""
+
+    def __init__(
+        self,
+        queue: QueueStore,
+        dispatcher: Dispatcher,
+        active: ActiveExecutions,
+        brain: ControlBrainClient,
+        watchers: Watchers,
+        clock: Clock,
+        in_flight: int,
+    ) -> None:
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._active = active
+        self._brain = brain
+        self._watchers = watchers
+        self._clock = clock
+        self._in_flight = in_flight
+        self._to_stop: dict[UUID, UUID] = {}
+        self._exited: dict[UUID, tuple[float, InstanceExit | None]] = {}
+        self.wake = asyncio.Event()
+
+    async def dispatch(self) -> None:
+        """Claim job executions while few enough are being started."""
+        while True:
+            starting = sum(
+                1
+                for each in self._active.all()
+                if each.mode == "job" and each.status is ExecutionStatus.SCHEDULED
+            )
+            room = self._in_flight - starting
+            claimed = await self._queue.claim_jobs(room) if room > 0 else []
+            for active in claimed:
+                self.take_up(active)
+            if not claimed:
+                return
+
+    def take_up(self, active: Active) -> None:
+        """See to a job execution: a fresh claim, or one whose gateway went away."""
+        self._active.add(active)
+        self._watchers.changed(active.id)
+        self._dispatcher.start(active, self._start(active))
+
+    async def finished(self, report: JobFinished) -> None:
+        """Complete the attempt that the report is about; others are over and left alone."""
+        active = self._active.get(report.execution_id) or await self._queue.load(report.execution_id)
+        if active is None or active.org_id != report.org_id or active.attempt != report.attempt:
+            return
+        if active.last_step == 0:
+            await self._dispatcher.count_steps(active)
+        await self._dispatcher.finish(active, outcome_of(report))
+
+    async def started(self, execution_id: UUID, run_id: UUID, instance_id: UUID) -> None:
+        """The process of a job runs."""
+        active = self._active.get(execution_id)
+        if active is None or active.status is ExecutionStatus.RUNNING:
+            return
+        self._active.runs_in(active, run_id)
+        active.instance_id = instance_id
+        await self._move(active, ExecutionStatus.RUNNING)
+
+    def exited(self, execution_id: UUID, run_id: UUID, how: InstanceExit | None) -> None:
+        """The process ended; its result is waited for a little longer."""
+        active = self._active.get(execution_id)
+        if active is not None and active.run_id in {None, run_id}:
+            self._exited.setdefault(execution_id, (self._clock.monotonic(), how))
+
+    def stop(self, org_id: UUID, execution_id: UUID) -> None:
+        """Have the process of an ended execution stopped."""
+        self._to_stop[execution_id] = org_id
+        self.wake.set()
+
+    async def tidy(self) -> None:
+        """Stop processes nobody needs, and give up on results that do not come."""
+        for execution_id, org_id in list(self._to_stop.items()):
+            try:
+                await self._brain.stop_job(org_id, execution_id)
+            except NotFound:
+                pass
+            except PlatformError as error:
+                log.info("job.stop_postponed", execution_id=str(execution_id), reason=error.detail)
+                continue
+            self._to_stop.pop(execution_id, None)
+        now = self._clock.monotonic()
+        for execution_id, (since, how) in list(self._exited.items()):
+            active = self._active.get(execution_id)
+            if active is None:
+                del self._exited[execution_id]
+            elif now - since > REPORT_GRACE_SECONDS:
+                del self._exited[execution_id]
+                await self._dispatcher.lose(active, _unreported(how))
+
+    async def _start(self, active: Active) -> None:
+        request = RunJob(
+            org_id=active.org_id,
+            agent_id=active.agent_id,
+            execution_id=active.id,
+            attempt=active.attempt,
+            input=active.input,
+            deadline_at=active.deadline_at,
+        )
+        while True:
+            try:
+                if active.attempt > 1 and active.last_step == 0:
+                    await self._dispatcher.count_steps(active)
+                instance = await self._brain.run_job(request)
+                break
+            except (Invalid, NotFound) as error:
+                failure = Failed(Cause.START_FAILED, error.detail, retryable=False)
+                await self._dispatcher.finish(active, failure)
+                return
+            except PlatformError as error:
+                log.info("job.start_postponed", execution_id=str(active.id), reason=error.detail)
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+        self._active.runs_in(active, instance.run_id)
+        active.instance_id = instance.id
+        if active.status is ExecutionStatus.SCHEDULED:
+            await self._move(active, ExecutionStatus.STARTING)
+
+    async def _move(self, active: Active, status: ExecutionStatus) -> None:
+        await self._dispatcher.change(
+            active,
+            Transition(
+                execution_id=active.id,
+                epoch=active.epoch,
+                status=status,
+                failures=active.failures,
+                totals=active.totals,
+                instance_id=active.instance_id,
+                run_id=active.run_id,
+            ),
+        )
+
+
+def outcome_of(report: JobFinished) -> Succeeded | Failed:
+    """Exit 0 is success, 75 asks for another attempt, anything else has failed."""
+    how = report.exit
+    if how.code == 0 and how.cause is None:
+        return Succeeded(report.output if report.has_output else None)
+    return Failed(
+        cause=how.cause or (Cause.AGENT_ERROR if how.code == RETRYABLE_EXIT else Cause.EXIT_NONZERO),
+        message=how.message or _how_it_ended(how),
+        retryable=how.code == RETRYABLE_EXIT or how.cause not in {None, Cause.AGENT_ERROR},
+        exit_code=how.code,
+        oom_killed=how.oom_killed,
+        last_log=how.last_log,
+    )
+
+
+def _how_it_ended(how: InstanceExit) -> str:
+    return (
+        f"the process was ended by signal {how.signal}"
+        if how.signal
+        else f"the process exited with {how.code}"
+    )
+
+
+def _unreported(how: InstanceExit | None) -> Failed:
+    message = "the process ended and its result was not reported"
+    if how is None:
+        return Failed(Cause.INSTANCE_REPLACED, message)
+    return Failed(
+        cause=Cause.INSTANCE_REPLACED,
+        message=message,
+        exit_code=how.code,
+        oom_killed=how.oom_killed,
+        last_log=how.last_log,
+    )

@@ -1,0 +1,137 @@
+"""Keeping executions alive or ending them: leases, deadlines, take-over, and instances that went away."""
+
+from uuid import UUID
+
+import structlog
+
+from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.change_store import ChangeStore
+from services.agent_gateway.dispatcher import Dispatcher
+from services.agent_gateway.endpoints import Endpoints
+from services.agent_gateway.jobs import Jobs
+from services.agent_gateway.keys import Keys
+from services.agent_gateway.outcomes import Failed
+from services.agent_gateway.queue_store import QueueStore
+from services.chassis.errors import PlatformError
+from services.contracts.agents import (
+    AgentEvent,
+    Cause,
+    InstanceData,
+    InstanceExited,
+    InstanceLost,
+    InstanceReady,
+    InstanceStarted,
+    InstanceUnready,
+)
+from services.contracts.node_manager import NodeManagerClient
+
+log = structlog.get_logger()
+
+
+class Keeping:
+    """Watches over what is under way."""
+
+    def __init__(
+        self,
+        queue: QueueStore,
+        changes: ChangeStore,
+        dispatcher: Dispatcher,
+        jobs: Jobs,
+        keys: Keys,
+        endpoints: Endpoints,
+        active: ActiveExecutions,
+        nodes: NodeManagerClient,
+        gone_seconds: float,
+    ) -> None:
+        self._queue = queue
+        self._changes = changes
+        self._dispatcher = dispatcher
+        self._jobs = jobs
+        self._keys = keys
+        self._endpoints = endpoints
+        self._active = active
+        self._nodes = nodes
+        self._gone_seconds = gone_seconds
+
+    async def refresh(self) -> None:
+        """Take over node-manager's list of ready instances; what was replaced or long missing is gone."""
+        try:
+            ready = await self._nodes.endpoints()
+        except PlatformError as error:
+            log.info("endpoints.refresh_postponed", reason=error.detail)
+            return
+        now_in = {endpoint.instance_id: endpoint.run_id for endpoint in ready}
+        self._endpoints.refresh(ready)
+        for active in self._active.all():
+            replaced = active.instance_id in now_in and now_in[active.instance_id] != active.run_id
+            if active.mode == "service" and replaced and active.run_id is not None:
+                await self.lost(
+                    active.run_id, Cause.INSTANCE_REPLACED, "another process took the instance's place"
+                )
+        for run_id in self._endpoints.missing_longer_than(self._gone_seconds):
+            await self.lost(run_id, Cause.INSTANCE_REPLACED, "the instance was not ready for too long")
+        self._dispatcher.wake.set()
+
+    async def instance_changed(self, event: AgentEvent) -> None:
+        """Use what an event says of an instance."""
+        if isinstance(event, InstanceReady):
+            await self.refresh()
+        elif isinstance(event, InstanceUnready):
+            self._endpoints.unready(event.data.run_id)
+        elif isinstance(event, InstanceStarted) and event.data.execution_id is not None:
+            await self._jobs.started(event.data.execution_id, event.data.run_id, event.subject_id)
+        elif isinstance(event, InstanceExited | InstanceLost):
+            await self._ended(event.data, lost=isinstance(event, InstanceLost))
+
+    async def lost(self, run_id: UUID, cause: Cause, message: str) -> None:
+        """A process is gone: what it worked on goes back to the queue."""
+        working = self._active.of_run(run_id)
+        self._endpoints.remove(run_id)
+        for active in working:
+            await self._dispatcher.lose(active, Failed(cause, message))
+
+    async def renew(self) -> None:
+        """Renew every lease; what is no longer held is let go."""
+        working = self._active.all()
+        if not working:
+            return
+        held = await self._changes.renew(working)
+        for active in working:
+            same = self._active.get(active.id) is active
+            if active.id not in held and same:
+                self._dispatcher.abort(active.id)
+                self._keys.forget(active.id)
+
+    async def take_over(self) -> None:
+        """Take up executions whose gateway went away: jobs and accepted ones go on, others start again."""
+        for active in await self._queue.lapsed():
+            if active.mode == "job":
+                self._jobs.take_up(active)
+            elif active.accepted:
+                await self._dispatcher.count_steps(active)
+                self._active.add(active)
+            else:
+                failure = Failed(Cause.CONTROL_PLANE_SHUTDOWN, "the gateway went away during the attempt")
+                await self._dispatcher.finish(active, failure)
+
+    async def expire(self) -> list[UUID]:
+        """End executions past their deadline; returns them."""
+        ended = await self._queue.expire()
+        for execution_id in ended:
+            active = self._active.get(execution_id)
+            if active is not None and active.mode == "job":
+                self._jobs.stop(active.org_id, execution_id)
+            self._dispatcher.abort(execution_id)
+        return ended
+
+    async def _ended(self, data: InstanceData, *, lost: bool) -> None:
+        await self._keys.revoke(data.run_id)
+        if data.execution_id is not None and not lost:
+            self._jobs.exited(data.execution_id, data.run_id, data.exit)
+            return
+        cause, message = Cause.INSTANCE_REPLACED, "the instance's process ended"
+        if lost:
+            cause, message = Cause.NODE_LOST, "the instance's node was lost"
+        elif data.exit is not None and data.exit.cause is Cause.AGENT_SHUTDOWN:
+            cause = Cause.AGENT_SHUTDOWN
+        await self.lost(data.run_id, cause, message)

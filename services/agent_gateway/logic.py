@@ -1,0 +1,246 @@
+"""The gateway's verbs: what callers, the platform's events and its own loops ask of it."""
+
+import hashlib
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+from starlette.types import ASGIApp
+
+from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.dispatcher import Dispatcher
+from services.agent_gateway.execution_store import ExecutionStore, NewRow
+from services.agent_gateway.face import Face
+from services.agent_gateway.group_commit import GroupCommit
+from services.agent_gateway.jobs import Jobs
+from services.agent_gateway.keeping import Keeping
+from services.agent_gateway.keys import Keys
+from services.agent_gateway.outbound import Outbound
+from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.scripted import ScriptedProvider
+from services.agent_gateway.watching import Watchers
+from services.chassis.clock import Clock
+from services.chassis.contract import Page
+from services.chassis.errors import Invalid, PlatformError
+from services.chassis.ids import new_id
+from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
+from services.contracts.agents import AgentEvent
+from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+
+
+class Gateway:
+    """Owner of executions and of virtual keys."""
+
+    def __init__(
+        self,
+        executions: ExecutionStore,
+        dispatcher: Dispatcher,
+        jobs: Jobs,
+        keeping: Keeping,
+        keys: Keys,
+        active: ActiveExecutions,
+        watchers: Watchers,
+        recorder: Recorder,
+        scripted: ScriptedProvider,
+        outbound: Sequence[Outbound],
+        face: Face,
+        clock: Clock,
+    ) -> None:
+        self._executions = executions
+        self._watchers = watchers
+        self._clock = clock
+        self._active = active
+        self.dispatcher = dispatcher
+        self.jobs = jobs
+        self.keeping = keeping
+        self.keys = keys
+        self.recorder = recorder
+        self.scripted = scripted
+        self._outbound = outbound
+        self.face = face
+        self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
+
+    def before(self, inner: ASGIApp) -> ASGIApp:
+        """The agents' face in front of the platform's."""
+        return self.face.before(inner)
+
+    async def create(self, org_id: UUID, wanted: CreateExecution) -> Execution:
+        """Queue an execution; the same idempotency key and request give the same execution."""
+        created = await self.creations.add(NewRow(new_id(), org_id, wanted, request_hash(wanted)))
+        if isinstance(created, PlatformError):
+            raise created
+        if created.status is ExecutionStatus.QUEUED:
+            if wanted.mode == "job":
+                self.jobs.wake.set()
+            else:
+                self.dispatcher.queued(created.agent_id)
+        return created
+
+    async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
+        """One execution, with the steps counted so far."""
+        found = await self._executions.get(org_id, execution_id)
+        active = self._active.get(execution_id)
+        if active is None or found.status.terminal:
+            return found
+        totals = active.totals
+        return found.model_copy(
+            update={
+                "steps": totals.steps,
+                "tokens_in": totals.tokens_in,
+                "tokens_out": totals.tokens_out,
+                "cost_nano": totals.cost_nano,
+                "scripted": totals.scripted,
+            }
+        )
+
+    async def list_executions(
+        self,
+        org_id: UUID,
+        agent_id: UUID | None,
+        status: ExecutionStatus | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[Execution]:
+        """Executions, newest first."""
+        before = _cursor(cursor)
+        found = await self._executions.list_page(org_id, agent_id, status, before, limit + 1)
+        shown = found[:limit]
+        return Page[Execution](items=shown, next_cursor=str(shown[-1].id) if len(found) > limit else None)
+
+    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:
+        """End an execution now, whatever its agent does; one that has ended stays as it is."""
+        cancelled = await self._executions.cancel(org_id, execution_id, actor)
+        if cancelled is None:
+            return await self._executions.get(org_id, execution_id)
+        ended, mode = cancelled
+        self.let_go(ended.id)
+        if mode == "job" and ended.attempt > 0:
+            self.jobs.stop(org_id, ended.id)
+        return ended
+
+    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
+        """The execution once it is terminal, or as it stands when the time is over."""
+        until = self._clock.monotonic() + timeout_seconds
+        while True:
+            change = self._watchers.watch(execution_id)
+            try:
+                found = await self.get(org_id, execution_id)
+                left = until - self._clock.monotonic()
+                if found.status.terminal or left <= 0:
+                    return found
+                await self._watchers.wait(execution_id, change, left)
+            finally:
+                self._watchers.leave(execution_id, change)
+
+    async def events(
+        self, org_id: UUID, execution_id: UUID, after_seq: int, limit: int, wait_seconds: float = 0
+    ) -> list[ExecutionEvent]:
+        """Stored events after a sequence number; waits for one when there is none and more can come."""
+        until = self._clock.monotonic() + wait_seconds
+        while True:
+            change = self._watchers.watch(execution_id)
+            try:
+                found = await self._executions.get(org_id, execution_id)
+                stored = await self._executions.events(org_id, execution_id, after_seq, limit)
+                left = until - self._clock.monotonic()
+                if stored or found.status.terminal or left <= 0:
+                    return stored
+                await self._watchers.wait(execution_id, change, left)
+            finally:
+                self._watchers.leave(execution_id, change)
+
+    async def issue_key(self, request: IssueKey) -> VirtualKey:
+        """A virtual key for a process; asking again replaces its token."""
+        return await self.keys.issue(request)
+
+    async def revoke_keys(self, run_id: UUID) -> None:
+        """Make the keys of a process worthless."""
+        await self.keys.revoke(run_id)
+
+    async def job_finished(self, report: JobFinished) -> None:
+        """Complete the attempt a job ran for."""
+        await self.jobs.finished(report)
+        self.keys.forget(report.execution_id)
+
+    async def instance_changed(self, event: AgentEvent) -> None:
+        """Use what an event says of an instance, sooner than the next refresh would."""
+        await self.keeping.instance_changed(event)
+
+    def let_go(self, execution_id: UUID) -> None:
+        """Stop working on an execution that has ended."""
+        self.dispatcher.abort(execution_id)
+        self.keys.forget(execution_id)
+
+    async def stop(self) -> None:
+        """Stop working; what is under way is taken up when the gateway is back."""
+        await self.dispatcher.stop()
+        for session in self._outbound:
+            await session.close()
+
+    # The loops, as they are declared in `service.py`.
+
+    async def commit_creations(self) -> None:
+        """Store what callers queued."""
+        await self.creations.flush()
+
+    async def commit_transitions(self) -> None:
+        """Store changes of state."""
+        await self.dispatcher.transitions.flush()
+
+    async def commit_said(self) -> None:
+        """Store what agents said."""
+        await self.dispatcher.said.flush()
+
+    async def commit_steps(self) -> None:
+        """Hand steps to the journal."""
+        await self.recorder.steps.flush()
+
+    async def dispatch(self) -> None:
+        """Start what can start."""
+        await self.dispatcher.dispatch()
+
+    async def dispatch_jobs(self) -> None:
+        """Start jobs."""
+        await self.jobs.dispatch()
+
+    async def tidy_jobs(self) -> None:
+        """Stop job processes nobody needs."""
+        await self.jobs.tidy()
+
+    async def look_for_work(self) -> None:
+        """Find queued work that nobody told of."""
+        await self.dispatcher.look()
+
+    async def refresh(self) -> None:
+        """Learn from node-manager who is ready."""
+        await self.keeping.refresh()
+
+    async def renew(self) -> None:
+        """Renew the leases of what is under way."""
+        await self.keeping.renew()
+
+    async def take_over(self) -> None:
+        """Take up what another process left."""
+        await self.keeping.take_over()
+
+    async def expire(self) -> None:
+        """End what is past its deadline."""
+        for execution_id in await self.keeping.expire():
+            self.keys.forget(execution_id)
+
+    async def sweep_keys(self) -> None:
+        """Forget keys that have long been worthless."""
+        await self.keys.sweep()
+
+
+def request_hash(wanted: CreateExecution) -> bytes:
+    """What must be the same when an idempotency key is used again: the request, and the agent asked."""
+    asked = {"agent": str(wanted.agent_id), **wanted.request.model_dump(mode="json")}
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _cursor(cursor: str | None) -> UUID | None:
+    try:
+        return UUID(cursor) if cursor else None
+    except ValueError:
+        raise Invalid(f"cursor must be one that a page gave, not {cursor!r}") from None

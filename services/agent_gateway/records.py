@@ -1,0 +1,118 @@
+"""What the gateway's parts hand each other: claimed executions, changes of state, totals, holders of keys."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.contracts.agents import Cause
+from services.contracts.executions import ExecutionError, ExecutionStatus
+
+
+@dataclass
+class Totals:
+    """What the steps of an execution add up to."""
+
+    steps: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_nano: int = 0
+    scripted: bool = False
+
+
+@dataclass
+class Active:
+    """An execution that this process works on; `epoch` is the fence every write of it carries."""
+
+    id: UUID
+    org_id: UUID
+    agent_id: UUID
+    agent_name: str
+    agent_version: int
+    mode: str
+    status: ExecutionStatus
+    attempt: int
+    max_attempts: int
+    failures: int
+    epoch: int
+    instance_id: UUID | None
+    run_id: UUID | None
+    dispatch: dict[str, Any]
+    input: Any
+    thread_id: str | None
+    deadline_at: datetime
+    traceparent: str | None
+    accepted: bool = False
+    totals: Totals = field(default_factory=Totals)
+    last_step: int = 0
+
+    @property
+    def trace_id(self) -> str:
+        """The trace the platform issued for this execution."""
+        given = (self.traceparent or "").split("-")
+        return given[1] if len(given) == 4 and len(given[1]) == 32 else self.id.hex
+
+    @property
+    def durable(self) -> bool:
+        """Whether the last byte of a model answer waits for its step."""
+        return self.dispatch.get("capture") != "async"
+
+    def next_step(self) -> int:
+        """The sequence number of the next step."""
+        self.last_step += 1
+        return self.last_step
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One change of state; refused when the epoch is no longer the row's or the row is terminal."""
+
+    execution_id: UUID
+    epoch: int
+    status: ExecutionStatus
+    cause: Cause | None = None
+    actor: str = "agent-gateway"
+    output: Any = None
+    has_output: bool = False
+    error: ExecutionError | None = None
+    delay_seconds: float = 0
+    failures: int = 0
+    totals: Totals = field(default_factory=Totals)
+    instance_id: UUID | None = None
+    run_id: UUID | None = None
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """One event of an agent's stream, on its way into the store."""
+
+    execution_id: UUID
+    epoch: int
+    type: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A free place on a ready instance."""
+
+    agent_id: UUID
+    instance_id: UUID
+    run_id: UUID
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whom a virtual key stands for."""
+
+    org_id: UUID
+    agent_id: UUID
+    agent_name: str
+    instance_id: UUID
+    run_id: UUID
+    execution_id: UUID | None
+    attempt: int
+    provider_keys: dict[str, str]
+    capture: str
+    expires_at: datetime | None = None

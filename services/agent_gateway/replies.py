@@ -1,0 +1,71 @@
+"""Raw ASGI in small: reading a request's body, and answering it whole or as a stream."""
+
+from collections.abc import Sequence
+
+from starlette.types import Receive, Send
+
+from services.agent_gateway.shapes import JSON
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class TooBig(Exception):
+    """The request's body is larger than the gateway takes."""
+
+
+class Gone(Exception):
+    """The agent closed the connection."""
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """The whole body of a request."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        _check(len(body), most)
+        return body
+    parts, size = [body], len(body)
+    while message["type"] == "http.request" and message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        _check(size, most)
+    if message["type"] == "http.disconnect":
+        raise Gone
+    return b"".join(parts)
+
+
+def _check(size: int, most: int) -> None:
+    if size > most:
+        raise TooBig(f"the request is larger than {most} bytes")
+
+
+class Reply:
+    """One answer to an agent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def whole(self, status: int, body: bytes, headers: Headers = (), content_type: str = JSON) -> None:
+        """Answer in one piece."""
+        length = (b"content-length", str(len(body)).encode())
+        await self._start(status, content_type, [length, *headers])
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start_stream(self, status: int, content_type: str, headers: Headers = ()) -> None:
+        """Begin an answer that comes in parts."""
+        await self._start(status, content_type, [(b"cache-control", b"no-cache"), *headers])
+
+    async def part(self, body: bytes) -> None:
+        """Send the next part."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def end(self, body: bytes = b"") -> None:
+        """Send the last part."""
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _start(self, status: int, content_type: str, headers: Headers) -> None:
+        self.started = True
+        head = [(b"content-type", content_type.encode("latin-1", "replace")), *headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": head})

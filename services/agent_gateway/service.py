@@ -1,0 +1,111 @@
+"""Declaration of the agent-gateway."""
+
+from typing import Any
+
+from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.change_store import ChangeStore
+from services.agent_gateway.dispatcher import Dispatcher
+from services.agent_gateway.endpoints import Endpoints
+from services.agent_gateway.execution_store import ExecutionStore
+from services.agent_gateway.face import Face
+from services.agent_gateway.invocation import Invoker
+from services.agent_gateway.jobs import Jobs
+from services.agent_gateway.keeping import Keeping
+from services.agent_gateway.key_store import KeyStore
+from services.agent_gateway.keys import Keys
+from services.agent_gateway.logic import Gateway
+from services.agent_gateway.model_calls import ModelCalls
+from services.agent_gateway.outbound import Outbound
+from services.agent_gateway.queue_store import QueueStore
+from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.routes import router
+from services.agent_gateway.scripted import ScriptedProvider
+from services.agent_gateway.settings import GatewaySettings
+from services.agent_gateway.upstreams import Upstreams
+from services.agent_gateway.watching import Watchers
+from services.chassis.ids import new_id
+from services.chassis.resources import Resources
+from services.chassis.service import Service, every, on
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.agents import AGENT_EVENTS
+from services.contracts.control_brain import ControlBrainClient
+from services.contracts.node_manager import NodeManagerClient
+from services.contracts.secrets_manager import SecretsManagerClient
+
+
+def build(resources: Resources) -> Gateway:
+    """The gateway, put together."""
+    settings = resources.settings(GatewaySettings)
+    clock, journal = resources.clock, resources.client(AgentObservabilityClient)
+    active, watchers, endpoints = ActiveExecutions(), Watchers(), Endpoints(clock)
+    queue = QueueStore(resources.db, new_id(), settings.lease_seconds)
+    changes = ChangeStore(resources.db, settings.lease_seconds)
+    agents = Outbound(settings.connect_seconds)
+    providers = Outbound(settings.connect_seconds, settings.silence_seconds)
+    invoker = Invoker(agents, clock, settings.max_output_bytes)
+    dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers)
+    brain = resources.client(ControlBrainClient)
+    jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
+    keys = Keys(
+        KeyStore(resources.db),
+        clock,
+        resources.platform.service_keys["agent-gateway"],
+        settings.token_seconds,
+        settings.key_cache_seconds,
+    )
+    recorder = Recorder(journal, clock, settings.prices, settings.journal_seconds)
+    scripted = ScriptedProvider(clock)
+    upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
+    calls = ModelCalls(upstreams, recorder, clock, settings.max_call_bytes)
+    keeping = Keeping(
+        queue,
+        changes,
+        dispatcher,
+        jobs,
+        keys,
+        endpoints,
+        active,
+        resources.client(NodeManagerClient),
+        settings.gone_seconds,
+    )
+    return Gateway(
+        executions=ExecutionStore(resources.db),
+        dispatcher=dispatcher,
+        jobs=jobs,
+        keeping=keeping,
+        keys=keys,
+        active=active,
+        watchers=watchers,
+        recorder=recorder,
+        scripted=scripted,
+        outbound=(agents, providers),
+        face=Face(keys, active, calls, upstreams, queue, dispatcher, settings.max_call_bytes),
+        clock=clock,
+    )
+
+
+service: Service[Any] = Service(
+    name="agent-gateway",
+    build=build,
+    routes=[router],
+    handlers=[on(AGENT_EVENTS, Gateway.instance_changed, every_replica=True)],
+    loops=[
+        every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.creations.waiting),
+        every(1, Gateway.commit_transitions, woken_by=lambda gateway: gateway.dispatcher.transitions.waiting),
+        every(1, Gateway.commit_said, woken_by=lambda gateway: gateway.dispatcher.said.waiting),
+        every(1, Gateway.commit_steps, woken_by=lambda gateway: gateway.recorder.steps.waiting),
+        every(1, Gateway.dispatch, woken_by=lambda gateway: gateway.dispatcher.wake),
+        every(1, Gateway.dispatch_jobs, woken_by=lambda gateway: gateway.jobs.wake),
+        every(1, Gateway.tidy_jobs),
+        every(0.5, Gateway.look_for_work),
+        every(0.5, Gateway.expire),
+        every(5, Gateway.refresh),
+        every(3, Gateway.renew),
+        every(1, Gateway.take_over),
+        every(3600, Gateway.sweep_keys),
+    ],
+    roles=["tenant", "system"],
+    open_prefixes=("/v1/",),
+    front=Gateway.before,
+    stop=Gateway.stop,
+)

@@ -1,0 +1,56 @@
+"""Knobs of the agent-gateway."""
+
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """How the gateway queues, dispatches and forwards."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AGENTPLANE_AGENT_GATEWAY_",
+        extra="ignore",
+        env_ignore_empty=True,
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    default_route: Literal["scripted", "openai"] = Field(
+        "openai",
+        validation_alias=AliasChoices("AGENTPLANE_DEFAULT_ROUTE"),
+        description="where models not named scripted/* go: `scripted` marks every step, `openai` needs a key",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_API_KEY"),
+        description="the platform's provider key, for agents without one of their own in the vault",
+    )
+    openai_url: str = Field(
+        "https://api.openai.com/v1", description="base URL of the OpenAI-compatible upstream"
+    )
+    prices: dict[str, tuple[int, int]] = Field(
+        default_factory=dict,
+        description="model -> nano-dollars per input and per output token; a model without a price costs 0",
+    )
+    connect_seconds: float = Field(10, gt=0, description="until a provider must have taken a connection")
+    silence_seconds: float = Field(120, gt=0, description="longest pause in a provider's answer")
+    call_seconds: float = Field(600, gt=0, description="longest model call as a whole")
+    max_call_bytes: int = Field(20 * 1024 * 1024, gt=0, description="largest model request or answer")
+    max_output_bytes: int = Field(8 * 1024 * 1024, gt=0, description="largest answer of an agent")
+    lease_seconds: float = Field(
+        9, gt=0, description="an execution whose worker is silent so long is taken over"
+    )
+    token_seconds: float = Field(900, gt=0, le=900, description="life of a rotated token")
+    key_cache_seconds: float = Field(0.8, ge=0, le=1, description="a revoked key works at most so long")
+    refresh_seconds: float = Field(5, gt=0, description="between two looks at the ready instances")
+    gone_seconds: float = Field(
+        30, gt=0, description="an instance missing from the ready ones so long is gone, with what it accepted"
+    )
+    jobs_in_flight: int = Field(64, gt=0, description="jobs being started at a time")
+    journal_seconds: float = Field(
+        10, gt=0, description="how long the journal may be away before a call fails"
+    )

@@ -1,0 +1,61 @@
+"""HTTP face of agent observability."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+
+from services.agent_observability.logic import Journal
+from services.chassis.auth import TheOrg, only
+from services.chassis.contract import Page
+from services.chassis.errors import Invalid
+from services.chassis.service import Logic
+from services.contracts.steps import NewStep, Step, StepDetail, StepTotals
+
+router = APIRouter(tags=["steps"])
+TheJournal = Annotated[Journal, Logic(Journal)]
+_batch = TypeAdapter(list[NewStep])
+
+
+@router.post("/steps", status_code=204, dependencies=[only("agent-gateway")])
+async def append_steps(request: Request, journal: TheJournal) -> None:
+    """Store a commit group of steps; answered when it is durable."""
+    # Parsed straight from the bytes: bodies travel in base64, which only pydantic's JSON mode decodes.
+    try:
+        steps = _batch.validate_json(await request.body())
+    except ValidationError as error:
+        raise Invalid("the batch is not a list of steps", errors=_places(error)) from error
+    await journal.append(steps)
+
+
+@router.get("/executions/{execution_id}/steps")
+async def timeline(
+    execution_id: UUID,
+    org_id: TheOrg,
+    journal: TheJournal,
+    after_seq: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> Page[Step]:
+    """The steps of an execution in order, without their bodies."""
+    return await journal.timeline(org_id, execution_id, after_seq, limit)
+
+
+@router.get("/executions/{execution_id}/steps/{seq}")
+async def step(execution_id: UUID, seq: int, org_id: TheOrg, journal: TheJournal) -> StepDetail:
+    """One step in full."""
+    return await journal.step(org_id, execution_id, seq)
+
+
+@router.get("/executions/{execution_id}/totals")
+async def totals(execution_id: UUID, org_id: TheOrg, journal: TheJournal) -> StepTotals:
+    """What the execution's steps add up to."""
+    return await journal.totals(org_id, execution_id)
+
+
+def _places(error: ValidationError) -> list[dict[str, object]]:
+    return [
+        {"field": ".".join(map(str, each["loc"])), "message": each["msg"]}
+        for each in error.errors(include_input=False, include_context=False, include_url=False)[:20]
+    ]
