@@ -7,7 +7,7 @@ from services.contracts.agents import AgentSpec, IsolationLevel
 from services.contracts.nodes import NodeFacts
 
 CONTAINER_DRIVERS = frozenset({"docker", "kubernetes"})
-_ORDER = list(IsolationLevel)
+LIMITS = ("cpu", "memory")
 
 
 def check_feasible(spec: AgentSpec, bundle_kind: str | None, nodes: Sequence[NodeFacts]) -> None:
@@ -31,13 +31,19 @@ def check_feasible(spec: AgentSpec, bundle_kind: str | None, nodes: Sequence[Nod
 def _can_run(spec: AgentSpec, bundle_kind: str | None, node: NodeFacts) -> bool:
     if CONTAINER_DRIVERS & set(node.drivers):
         return True
-    if spec.bundle is not None:
-        return bundle_kind in {None, "plain"} or bundle_kind in node.runtimes
-    return spec.docker_image in node.images
+    if bundle_kind in {"python", "node"} and bundle_kind not in node.runtimes:
+        return False
+    if spec.docker_image is None:
+        return "process" in node.drivers
+    return _tagged(spec.docker_image) in map(_tagged, node.images)
+
+
+def _tagged(image: str) -> str:
+    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
 
 
 def _what_to_do(spec: AgentSpec, bundle_kind: str | None, nodes: Sequence[NodeFacts]) -> str:
-    if spec.bundle is not None:
+    if spec.docker_image is None:
         return f"no node has the runtime {bundle_kind} that the bundle needs; install it on a node"
     offered = sorted({image for node in nodes for image in node.images})
     return (
@@ -47,9 +53,8 @@ def _what_to_do(spec: AgentSpec, bundle_kind: str | None, nodes: Sequence[NodeFa
 
 
 def _isolates(level: IsolationLevel, node: NodeFacts) -> bool:
-    strong_enough = _ORDER[_ORDER.index(level) :]
-    return any(node.isolation.get(each) == "available" for each in strong_enough)
+    return node.isolation.get(level) == "available"
 
 
 def _enforces(node: NodeFacts) -> bool:
-    return all(node.enforcement.get(limit, "advisory") != "advisory" for limit in ("cpu", "memory"))
+    return all(node.enforcement.get(limit, "advisory") != "advisory" for limit in LIMITS)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from services.chassis.errors import PlatformError
+from services.chassis.errors import PlatformError, Unavailable
 from services.contracts.control_brain import ControlBrainClient
 
 log = structlog.get_logger()
@@ -32,9 +32,11 @@ class Waking:
         """Ask for every agent that changed; give up on all when the brain does not answer."""
         while self._changed:
             changed, self._changed = self._changed, {}
-            try:
-                for agent_id, reason in changed.items():
+            for agent_id, reason in changed.items():
+                try:
                     await self._brain.wake(agent_id, reason)
-            except PlatformError as error:
-                log.info("brain.not_woken", agents=len(changed), reason=error.detail)
-                return
+                except Unavailable as error:
+                    log.info("brain.not_woken", agents=len(changed), reason=error.detail)
+                    return
+                except PlatformError as error:
+                    log.warning("brain.refused_waking", agent_id=str(agent_id), reason=error.detail)
