@@ -40,6 +40,7 @@ def list_agents(
             agent["version"], what_runs(agent["spec"]), age(agent["created_at"]), agent["id"],
         ),
         output=output,
+        state=lambda agent: agent["status"]["state"],
         empty="no agents yet; `agentplane deploy-agent` makes one",
     )  # fmt: skip
 
@@ -51,14 +52,14 @@ def show(context: typer.Context, agent: AgentRef, output: Output = Format.TABLE)
     if output is Format.JSON:
         show_json(found)
         return
-    spec = found["spec"]
+    spec, status = found["spec"], found["status"]
     show_fields(
         [
             ("Agent", found["name"]),
             ("Id", found["id"]),
             ("Description", found["description"]),
-            ("State", f"{found['state']}{': ' + found['reason'] if found['reason'] else ''}"),
-            ("Ready", f"{found['ready_replicas']} of {found['desired_replicas']}"),
+            ("State", f"{status['state']}{': ' + status['reason'] if status['reason'] else ''}"),
+            ("Ready", f"{status['ready_replicas']} of {found['desired_replicas']}"),
             ("Version", found["version"]),
             ("Runs", what_runs(spec)),
             ("Command", " ".join(spec["command"] or [])),
@@ -203,15 +204,16 @@ def until_running(api: Api, agent_id: str, seconds: float) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while True:
         agent: dict[str, Any] = api.get(f"/agents/{agent_id}")
-        if agent["state"] == "running":
+        status = agent["status"]
+        if status["state"] == "running":
             return agent
         hint = f"agentplane agents logs {agent['name']}"
-        if agent["state"] in BAD_ENDS:
-            message = f"{agent['name']} does not run: {agent['state']}"
-            raise Explained(message, Exit.FAILED, cause=agent["reason"] or "no reason was given", hint=hint)
+        if status["state"] in BAD_ENDS:
+            message = f"{agent['name']} does not run: {status['state']}"
+            raise Explained(message, Exit.FAILED, cause=status["reason"] or "no reason was given", hint=hint)
         if time.monotonic() > deadline:
-            message = f"{agent['name']} is still {agent['state']} after {seconds:.0f} s"
-            raise Explained(message, Exit.TIMEOUT, cause=agent["reason"] or "", hint=hint)
+            message = f"{agent['name']} is still {status['state']} after {seconds:.0f} s"
+            raise Explained(message, Exit.TIMEOUT, cause=status["reason"] or "", hint=hint)
         time.sleep(POLL_SECONDS)
 
 
@@ -229,7 +231,7 @@ def _change(
         show_json(agent)
         return
     wanted = f"{agent['desired_replicas']} wanted" if agent["desired_state"] == "running" else "stop wanted"
-    say(f"{agent['name']} version {agent['version']}: {wanted}, {agent['ready_replicas']} ready")
+    say(f"{agent['name']} version {agent['version']}: {wanted}, {agent['status']['ready_replicas']} ready")
 
 
 def _exit(ended: dict[str, Any] | None) -> str:

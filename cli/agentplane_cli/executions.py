@@ -46,7 +46,7 @@ def list_executions(
             lasted(each["created_at"], each["finished_at"]), age(each["created_at"]),
         ),
         output=output,
-        state="status",
+        state=lambda each: each["status"],
         empty="no executions yet; `agentplane run AGENT` makes one",
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def steps(
             lasted(step["started_at"], step["finished_at"]),
         ),
         output=output,
-        state="status",
+        state=lambda each: each["status"],
         empty="the agent called no model and no tool",
     )  # fmt: skip
 

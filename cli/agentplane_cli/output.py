@@ -44,7 +44,7 @@ def show_list(
     row: Row,
     *,
     output: Format = Format.TABLE,
-    state: str = "state",
+    state: Callable[[dict[str, Any]], Any] = lambda item: item.get("state"),
     empty: str = "nothing there yet",
 ) -> None:
     """A list as a table, each line in the colour of its state."""
@@ -57,7 +57,7 @@ def show_list(
             say(empty)
         return
     rows = [list(headings), *([_cell(value) for value in row(item)] for item in items)]
-    styles = ["bold", *(STATE_STYLES.get(str(item.get(state))) for item in items)]
+    styles = ["bold", *(STATE_STYLES.get(str(state(item))) for item in items)]
     for line in columns(rows, styles):
         say(line)
 
