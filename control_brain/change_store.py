@@ -163,6 +163,14 @@ class ChangeStore:
             agent_id,
             row["generation"],
         )
+        # The agent stays drifted until every replica has been replaced.
+        await connection.execute(
+            "UPDATE agent_status SET observed_generation = least(observed_generation, $3 - 1)"
+            " WHERE org_id = $1 AND agent_id = $2",
+            org_id,
+            agent_id,
+            row["generation"],
+        )
         return True
 
 

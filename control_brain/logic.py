@@ -39,6 +39,8 @@ log = structlog.get_logger()
 
 INTERVAL_SECONDS = 10.0
 LEASE = "control-brain/reconcile"
+# How often instances are counted instead of believing the statuses the brain wrote with them.
+AUDIT_SECONDS = 60.0
 # After a long tick the next wake-up waits so many times its length, so that a busy platform is not all brain.
 BREATHING = 3.0
 MOST_COALESCING_SECONDS = 2.0
@@ -76,6 +78,8 @@ class Brain:
         self._registry = registry
         self._leadership = Leadership()
         self._ticks = 0
+        self._audited_at = float("-inf")
+        self._agents = 0
         self._last_tick: Tick | None = None
         self.woken = asyncio.Event()
         self.orders_waiting = delivery.more
@@ -89,33 +93,37 @@ class Brain:
         self._ticks += 1
         at, started = self._clock.now(), self._clock.monotonic()
         try:
-            made, commands = await self._tick(fence)
+            made, commands = await self.tick(fence)
         except StaleEpoch:
             self._leadership.lose()
             raise
         except Exception as failure:
             error = failure.detail if isinstance(failure, PlatformError) else type(failure).__name__
-            self._note(at, started, Plan(), 0, 0, error)
+            self._note(at, started, Plan(), 0, error)
             raise
-        self._note(at, started, made, commands, await self._sight.count())
+        self._note(at, started, made, commands)
         if made.unfinished:
             self.woken.set()
 
     def _note(
-        self, at: datetime, started: float, made: Plan, commands: int, agents: int, error: str | None = None
+        self, at: datetime, started: float, made: Plan, commands: int, error: str | None = None
     ) -> None:
         self._last_tick = Tick(
             number=self._ticks,
             at=at,
             took_ms=(self._clock.monotonic() - started) * 1000,
-            agents=agents,
+            agents=self._agents,
             drifted=made.drifted,
             commands=commands,
             error=error,
         )
 
-    async def _tick(self, fence: Fence) -> tuple[Plan, int]:
-        made = await self._reconciler.everything(fence)
+    async def tick(self, fence: Fence) -> tuple[Plan, int]:
+        """From the rows as they are to committed orders; what was planned, and the number of orders."""
+        audit = self._clock.monotonic() - self._audited_at >= AUDIT_SECONDS
+        if audit:
+            self._audited_at, self._agents = self._clock.monotonic(), await self._sight.count()
+        made = await self._reconciler.everything(fence, audit=audit)
         commands = made.commands + await self._jobs.settle(fence) + await self._reconciler.orphans(fence)
         async with self._db.system() as connection:
             await fence.check(connection)

@@ -17,9 +17,10 @@ from control_brain.state import AgentView, NodeView
 from services.contracts.nodes import NodeState
 
 SHOWN_NODES = 20
-SCORED_NODES = 128
+SCORED_NODES = 32
 SPREAD_WEIGHT = 1.0
 AVOID_WEIGHT = 0.5
+ENFORCED = ("memory", "cpu")
 
 Shape = tuple[Any, ...]
 
@@ -65,7 +66,7 @@ def shape_of(agent: AgentView) -> Shape:
     spec = agent.spec
     labels = tuple(sorted(spec.node_labels.items()))
     isolation = (spec.isolation, spec.require_enforcement)
-    return (spec.docker_image, spec.bundle is None, agent.runtime, spec.region, labels, isolation)
+    return (spec.docker_image, agent.runtime, spec.region, labels, isolation)
 
 
 def obstacle(node: NodeView, agent: AgentView) -> str | None:
@@ -87,11 +88,10 @@ def cannot_run(node: NodeView, agent: AgentView) -> str | None:
     """Which driver or runtime the node lacks for the agent; null when it has all."""
     facts, spec = node.facts, agent.spec
     container = not {"docker", "kubernetes"}.isdisjoint(facts.drivers)
-    if spec.bundle is None and spec.docker_image is not None:
-        if container or _tagged(spec.docker_image) in map(_tagged, facts.images):
-            return None
-        return f"has no container engine, which the image {spec.docker_image} needs"
-    if "process" not in facts.drivers and not container:
+    if spec.docker_image is not None:
+        if not container and _tagged(spec.docker_image) not in map(_tagged, facts.images):
+            return f"has no container engine, which the image {spec.docker_image} needs"
+    elif "process" not in facts.drivers and not container:
         return "has no driver for own code"
     if agent.runtime is not None and agent.runtime not in facts.runtimes and not container:
         return f"has no {agent.runtime} runtime"
@@ -105,9 +105,9 @@ def cannot_contain(node: NodeView, agent: AgentView) -> str | None:
         why = facts.isolation.get(spec.isolation, "not offered")
         return f"cannot isolate at level {spec.isolation}: {why}"
     if spec.require_enforcement:
-        advisory = sorted(limit for limit, how in facts.enforcement.items() if how == "advisory")
-        if advisory:
-            return f"cannot enforce {', '.join(advisory)}"
+        weak = [limit for limit in ENFORCED if facts.enforcement.get(limit, "advisory") == "advisory"]
+        if weak:
+            return f"cannot enforce {' and '.join(weak)}"
     return None
 
 

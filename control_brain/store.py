@@ -10,35 +10,38 @@ from services.chassis.database import Connection, Database, Row
 from services.contracts.agents import AgentMode, AgentSpec, AgentState, InstanceState
 from services.contracts.nodes import NodeFacts, NodeState
 
-# Every agent whose slots, generation or status are not what they would be if all were well. Only ids leave
-# the database; `status.mode` stands in for the spec, which is then not read at all for agents at rest.
+# Agents whose status is not what it would be if all were well, and agents with an instance that is not. Only
+# ids leave the database; `status.mode` stands in for the spec, which is not read at all for agents at rest.
 _DRIFTED = """
 SELECT id FROM (
     SELECT a.id, a.generation, s.agent_id AS known, s.state, s.desired_replicas, s.ready_replicas,
-        s.observed_generation, coalesce(i.slots, 0) AS slots, coalesce(i.ready, 0) AS ready,
-        i.oldest, i.newest,
+        s.observed_generation,
         CASE WHEN a.deleted_at IS NULL AND a.desired_state = 'running' AND s.mode IS DISTINCT FROM 'job'
              THEN a.desired_replicas ELSE 0 END AS wanted,
         a.deleted_at IS NULL AND a.desired_state = 'running' AND s.mode = 'job' AS job
-    FROM agents a
-    LEFT JOIN agent_status s ON s.agent_id = a.id
-    LEFT JOIN (
-        SELECT agent_id, count(*) AS slots, min(generation) AS oldest, max(generation) AS newest,
-            count(*) FILTER (WHERE observed_ready AND observed_state = 'running' AND desired_state = 'running'
-                AND observed_incarnation = incarnation) AS ready
-        FROM agent_instances WHERE retired_at IS NULL AND owner_kind = 'replica' GROUP BY agent_id
-    ) i ON i.agent_id = a.id
+    FROM agents a LEFT JOIN agent_status s ON s.agent_id = a.id
 ) seen
-WHERE known IS NULL OR observed_generation <> generation OR slots <> wanted OR ready <> wanted
-    OR oldest <> generation OR newest <> generation OR desired_replicas <> wanted OR ready_replicas <> wanted
-    OR state <> CASE WHEN wanted > 0 OR job THEN 'running' ELSE 'stopped' END
-ORDER BY id <= $1, id LIMIT $2
+WHERE known IS NULL OR observed_generation <> generation OR desired_replicas <> wanted
+    OR ready_replicas <> wanted OR state <> CASE WHEN wanted > 0 OR job THEN 'running' ELSE 'stopped' END
+UNION ALL
+SELECT agent_id FROM agent_instances WHERE owner_kind = 'replica' AND retired_at IS NULL AND NOT settled
+UNION ALL
+SELECT i.agent_id FROM nodes n JOIN agent_instances i ON i.node_id = n.id
+WHERE n.draining AND i.owner_kind = 'replica' AND i.retired_at IS NULL
 """
 
-_ON_DRAINING_NODES = """
-SELECT DISTINCT i.agent_id FROM nodes n JOIN agent_instances i ON i.node_id = n.id
-WHERE n.draining AND i.retired_at IS NULL AND i.owner_kind = 'replica' LIMIT $1
+# Trusts no status: the instances themselves, counted. Finds what was changed behind the brain's back.
+_MISCOUNTED = """
+SELECT a.id FROM agents a
+JOIN agent_status s ON s.agent_id = a.id
+LEFT JOIN (
+    SELECT agent_id, count(*) AS slots, min(generation) AS oldest, max(generation) AS newest
+    FROM agent_instances WHERE owner_kind = 'replica' AND retired_at IS NULL GROUP BY agent_id
+) i ON i.agent_id = a.id
+WHERE coalesce(i.slots, 0) <> s.ready_replicas OR i.oldest <> a.generation OR i.newest <> a.generation
 """
+
+_IN_TURN = "SELECT id FROM ({}) found GROUP BY id ORDER BY id <= $1, id LIMIT $2"
 
 _AGENTS = """
 SELECT a.org_id, a.id, a.name, a.spec, a.version, a.generation, a.desired_replicas,
@@ -72,7 +75,7 @@ _USED = """
 SELECT node_id, count(*) AS instances, sum(cpu_millicores) AS millicores, sum(memory_bytes) AS bytes
 FROM agent_instances
 WHERE retired_at IS NULL AND node_id IS NOT NULL
-    AND NOT (observed_incarnation = incarnation AND observed_state IN ('exited', 'lost'))
+    AND (settled OR observed_incarnation <> incarnation OR observed_state NOT IN ('exited', 'lost'))
 GROUP BY node_id
 """
 
@@ -100,12 +103,11 @@ class Sight:
         moment: datetime = row["now"]
         return moment
 
-    async def drifted(self, after: UUID, limit: int) -> list[UUID]:
-        """Agents that differ from what is wanted, those behind `after` first."""
-        rows = await self._db.fetch(_DRIFTED, after, limit)
-        found = [row["id"] for row in rows]
-        moving = await self._db.fetch(_ON_DRAINING_NODES, limit)
-        return list(dict.fromkeys([*found, *(row["agent_id"] for row in moving)]))
+    async def drifted(self, after: UUID, limit: int, *, audit: bool) -> list[UUID]:
+        """Agents that differ from what is wanted, those behind `after` first; an audit counts too."""
+        found = f"{_DRIFTED} UNION ALL {_MISCOUNTED}" if audit else _DRIFTED
+        rows = await self._db.fetch(_IN_TURN.format(found), after, limit)
+        return [row["id"] for row in rows]
 
     async def count(self) -> int:
         """How many agents there are."""

@@ -47,10 +47,10 @@ class Reconciler:
         self._cursor = UUID(int=0)
         self.one_at_a_time = asyncio.Lock()
 
-    async def everything(self, fence: Fence) -> Plan:
+    async def everything(self, fence: Fence, *, audit: bool) -> Plan:
         """Look at all agents; act on those that drifted."""
         async with self.one_at_a_time:
-            drifted = await self._sight.drifted(self._cursor, self._settings.agents_per_tick)
+            drifted = await self._sight.drifted(self._cursor, self._settings.agents_per_tick, audit=audit)
             made = await self._act(fence, drifted)
             cut = made.unfinished or len(drifted) >= self._settings.agents_per_tick
             # The next tick goes on behind the last agent of this one, so that nobody waits for ever.

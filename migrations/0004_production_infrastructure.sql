@@ -85,6 +85,9 @@ CREATE TABLE agent_instances (
     observed_finished_at timestamptz,
     observed_exit        jsonb,
     observed_at          timestamptz,
+    -- Nothing is to be done about the instance: it is meant to run, and runs, ready, as last ordered.
+    settled              boolean NOT NULL GENERATED ALWAYS AS (desired_state = 'running' AND observed_ready
+        AND observed_state = 'running' AND observed_incarnation = incarnation) STORED,
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, agent_id) REFERENCES agents (org_id, id),
     CHECK ((owner_kind = 'execution') = (execution_id IS NOT NULL))
@@ -92,7 +95,9 @@ CREATE TABLE agent_instances (
 CREATE UNIQUE INDEX agent_instances_slot ON agent_instances (agent_id, ordinal)
     WHERE owner_kind = 'replica' AND retired_at IS NULL;
 CREATE UNIQUE INDEX agent_instances_job ON agent_instances (execution_id, attempt) WHERE owner_kind = 'execution';
-CREATE INDEX agent_instances_live ON agent_instances (agent_id) WHERE retired_at IS NULL;
+CREATE INDEX agent_instances_agent ON agent_instances (agent_id);
+CREATE INDEX agent_instances_unsettled ON agent_instances (agent_id)
+    WHERE owner_kind = 'replica' AND retired_at IS NULL AND NOT settled;
 CREATE INDEX agent_instances_node ON agent_instances (node_id) WHERE retired_at IS NULL;
 CREATE INDEX agent_instances_run ON agent_instances (run_id);
 CREATE INDEX agent_instances_jobs ON agent_instances (id) WHERE owner_kind = 'execution' AND retired_at IS NULL;
