@@ -29,6 +29,8 @@ async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, 
     keeper = LeaseKeeper(lease) if lease else None
     renewing = asyncio.create_task(keeper.run(), name=f"{service}: lease {loop.name}") if keeper else None
     try:
+        if keeper is not None:
+            await keeper.first_attempt()
         while True:
             if keeper is None:
                 await _once(loop, service, metrics, partial(loop.method, logic))
@@ -52,13 +54,19 @@ class LeaseKeeper:
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self._renewed = 0.0
+        self._renewed = float("-inf")
+        self._attempted = asyncio.Event()
 
     @property
     def fence(self) -> Fence | None:
         """The fence, unless the lease may have run out by this process's own clock."""
         fresh = time.monotonic() - self._renewed < SELF_FENCE_SECONDS
         return self._lease.fence if fresh else None
+
+    async def first_attempt(self) -> None:
+        """Wait until it is known whether the lease was free, so that a lone holder starts at once."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._attempted.wait(), timeout=RENEW_SECONDS)
 
     async def run(self) -> None:
         """Renew for ever."""
@@ -69,6 +77,7 @@ class LeaseKeeper:
                     self._renewed = before
             except Exception as error:
                 log.warning("lease.renewal_failed", error=repr(error))
+            self._attempted.set()
             await asyncio.sleep(RENEW_SECONDS)
 
 
