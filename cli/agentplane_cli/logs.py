@@ -99,8 +99,10 @@ def readable(line: str, only: str) -> str | None:
     head = [str(fields.pop("timestamp", "")), str(fields.pop("level", "")).ljust(7)]
     said = str(fields.pop("event", ""))
     fields.pop("process", None)
+    # The last line of a traceback says what happened; `--raw` has the rest.
+    exception = str(fields.pop("exception", "")).strip().rpartition("\n")[2]
     tail = " ".join(f"{name}={value}" for name, value in fields.items())
     level = {"error": "fail", "critical": "fail", "warning": "warn"}.get(head[1].strip())
     if is_coloured() and level:
         head[1] = styled(head[1], level)
-    return " ".join(part for part in (*head, service or "", said, tail) if part)
+    return " ".join(part for part in (*head, service or "", said, tail, exception) if part)
