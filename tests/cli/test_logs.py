@@ -13,14 +13,14 @@ LINE = {
     "process": "node",
     "level": "error",
     "timestamp": "2026-11-22T16:36:16.128454Z",
-    "exception": "Traceback (most recent call last):\n  File ...\nUnavailable: the node manager does not answer",
+    "exception": "Traceback (most recent call last):\n  File ...\nUnavailable: node-manager is away",
 }
 
 
 def test_a_line_is_short_and_says_what_happened() -> None:
     assert readable(json.dumps(LINE), only="executor") == (
         "2026-11-22T16:36:16.128454Z error   executor loop.failed loop=renew "
-        "Unavailable: the node manager does not answer"
+        "Unavailable: node-manager is away"
     )
 
 
