@@ -50,7 +50,8 @@ class LivePlatform:
 
     def environment(self) -> dict[str, str]:
         """What the person's shell holds."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        names = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         return {
             **kept,
             "AGENTPLANE_DATA_DIR": str(self.data),

@@ -22,7 +22,7 @@ EXAMPLES = CHECKOUT / "agent_runtime" / "examples"
 
 @pytest.fixture(scope="module")
 def agent(stranger: Stranger) -> Any:
-    return stranger.deploy("support-desk", env_vars={"AGENT_ROLE": "support"})
+    return stranger.deploy("walk-desk", env_vars={"AGENT_ROLE": "support"})
 
 
 def test_the_execution_walk(stranger: Stranger, agent: Any) -> None:
@@ -107,13 +107,13 @@ def test_the_command_line_does_the_same(live: LivePlatform, agent: Any, tmp_path
     password.write_text(live.password)
     login = live.command("login", "--email", "admin@example.com", "--password-file", str(password))
     assert login.returncode == 0, login.stderr
-    ran = live.command("run", "support-desk", "--input", "Order 1042 arrived broken.")
+    ran = live.command("run", "walk-desk", "--input", "Order 1042 arrived broken.")
     assert ran.returncode == 0, ran.stderr
     assert "scripted" in ran.stdout.lower()
     status = live.command("status")
     assert status.returncode == 0, status.stderr
     assert "control-brain" in status.stdout
-    assert "support-desk" in live.command("brain").stdout
+    assert "walk-desk" in live.command("brain").stdout
 
 
 def _stream(stranger: Stranger, execution_id: str, after: int) -> list[dict[str, Any]]:
