@@ -82,6 +82,9 @@ class TestRun:
             identity.send(signal.SIGKILL)
         for identity in filter(None, left):
             identity.wait(10)
+        for place in self.directory.glob("*/"):
+            # Where the path of a socket would be too long, the sockets lie outside.
+            shutil.rmtree(DataDirectory(place).sockets, ignore_errors=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def data_directory(self, name: str) -> DataDirectory:

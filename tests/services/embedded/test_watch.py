@@ -97,6 +97,10 @@ def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(tmp_path: P
     assert not stubborn.running()
 
 
-def test_a_process_that_dies_at_start_tells_its_last_words(tmp_path: Path) -> None:
+def test_a_process_that_dies_at_start_tells_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doomed = StandIn(tmp_path, "echo no such disk; exit 3")
+    monkeypatch.setattr(doomed, "is_ready", lambda: False)
     with pytest.raises(StoreFailed, match=r"stand-in died .*no such disk"):
-        StandIn(tmp_path, "echo no such disk; exit 3").start()
+        doomed.start()
