@@ -25,11 +25,12 @@ COMMENT_SECONDS, RECHECK_SECONDS = 15.0, 3.0
 
 @dataclass(frozen=True)
 class Batch:
-    """Events as (id, type, JSON), the position after them, and whether more can follow."""
+    """Events as (id, type, JSON), and the position after them; `pause` unless reading waits by itself."""
 
     events: Sequence[tuple[str, str, str]]
     position: str
     ended: bool
+    pause: bool = True
 
 
 Read = Callable[[str], Awaitable[Batch]]
@@ -63,7 +64,8 @@ async def _follow(request: Request, backend: Backend, read: Read, batch: Batch) 
             checked = now
             if await request.is_disconnected() or not await _still_known(request, backend):
                 return
-        await sleep(pause)
+        if batch.pause:
+            await sleep(pause)
         try:
             batch = await read(batch.position)
         except PlatformError as error:

@@ -18,6 +18,8 @@ from services.contracts.steps import Step, StepDetail
 router = api_router("", "executions")
 Reader = Annotated[Principal, require("executions:read")]
 Writer = Annotated[Principal, require("executions:write")]
+# A follower asks again this often, which is also how soon a closed page or a revoked key is noticed.
+WAIT_SECONDS = 2.0
 AfterSeq = Annotated[int, Query(ge=0, le=2_147_483_647, description="only what came after it")]
 TraceParent = Annotated[str | None, Header(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 
@@ -109,17 +111,23 @@ async def stream_execution_events(
     """Every stored event as a server-sent event; ends with the execution, resumes after any id."""
     start = last_event_id or str(after_seq)
 
-    async def read(position: str) -> Batch:
-        # Whether it has ended is asked first: then no event can come between the two answers.
-        execution = await backend.executions.get(principal.org_id, execution_id)
-        events = await backend.executions.events(principal.org_id, execution_id, int(position))
+    async def read(position: str, wait_seconds: float = WAIT_SECONDS) -> Batch:
+        seq, ended = int(position), False
+        events = await backend.executions.events(principal.org_id, execution_id, seq, wait_seconds)
+        if not events:
+            execution = await backend.executions.get(principal.org_id, execution_id)
+            if execution.status.terminal:
+                # The last event may have been stored between the two answers.
+                events = await backend.executions.events(principal.org_id, execution_id, seq, 0)
+                ended = not events
         return Batch(
             [(str(event.seq), event.type, event.model_dump_json()) for event in events],
             str(events[-1].seq) if events else position,
-            ended=execution.status.terminal and not events,
+            ended,
+            pause=False,
         )
 
-    return event_stream(request, backend, read, await read(start))
+    return event_stream(request, backend, read, await read(start, 0))
 
 
 @router.get("/executions/{execution_id}/steps", summary="List an execution's steps")

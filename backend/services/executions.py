@@ -80,6 +80,8 @@ class Executions:
         """The execution once it has ended, or as it stands when the time is over."""
         return await self._gateway.wait(org_id, execution_id, timeout_seconds)
 
-    async def events(self, org_id: UUID, execution_id: UUID, after_seq: int) -> list[ExecutionEvent]:
-        """Stored events after a sequence number."""
-        return await self._gateway.events(org_id, execution_id, after_seq)
+    async def events(
+        self, org_id: UUID, execution_id: UUID, after_seq: int, wait_seconds: float
+    ) -> list[ExecutionEvent]:
+        """Stored events after a sequence number; waits for the first where one can come."""
+        return await self._gateway.events(org_id, execution_id, after_seq, wait_seconds=wait_seconds)
