@@ -38,8 +38,10 @@ async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, 
                 await _once(loop, service, metrics, partial(loop.method, logic, fence))
             waiting = loop.seconds if keeper is None or keeper.fence else RENEW_SECONDS
             # A few per cent of jitter keeps loops of many replicas from marching in step.
+            # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), waiting * random.uniform(0.97, 1.03))  # noqa: S311
+                async with asyncio.timeout(waiting * random.uniform(0.97, 1.03)):  # noqa: S311
+                    await woken.wait()
             woken.clear()
     finally:
         if renewing:

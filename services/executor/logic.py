@@ -109,15 +109,15 @@ class Executor:
         self._tombstones.refuse_older(order.instance_id, order.incarnation)
         known = [held for held in self._held.values() if held.workload.order.instance_id == order.instance_id]
         newest = max((held.workload.order.incarnation for held in known), default=-1)
+        if order.incarnation < newest:
+            raise StaleEpoch(
+                f"incarnation {order.incarnation} of {order.instance_id} was replaced by {newest}"
+            )
         same = next((h for h in known if h.workload.order.incarnation == order.incarnation), None)
         if same is not None:
             if same.task is None:
                 self._supervise(same)
             return
-        if order.incarnation < newest:
-            raise StaleEpoch(
-                f"incarnation {order.incarnation} of {order.instance_id} was replaced by {newest}"
-            )
         if self._tombstones.has(order.instance_id, order.incarnation):
             return
         self._may_start(order)

@@ -18,9 +18,7 @@ def _shims(directory: Path) -> list[ShimProcess]:
 
 async def sweep(directory: Path, grace_seconds: float = 10.0) -> int:
     """Stop whatever runs below a node's directory and wait until it is gone; the number that ran."""
-    running = [
-        shim for shim in map(ShimProcess, places) if shim.stop("control_plane_shutdown", grace_seconds)
-    ]
+    running = [shim for shim in _shims(directory) if shim.stop("control_plane_shutdown", grace_seconds)]
     await asyncio.gather(*(shim.wait() for shim in running))
     return len(running)
 
