@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.logging import configure_logging
 from services.embedded.stores import Stores
 from services.embedded.testing import StoresFactory, TestRun, WorkerStores, migrate
 
@@ -18,6 +19,8 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # As in production: the pretty tracebacks of a terminal take seconds each.
+    configure_logging("INFO", "tests")
     if not is_worker(config):
         os.environ[RUN] = str(TestRun.begin().directory)
 

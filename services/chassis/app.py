@@ -93,20 +93,24 @@ class LimitBody:
             await send_problem(self._too_large(), scope, receive, send)
             return
         read = 0
-        started = False
+        started = refused = False
 
         async def count() -> Message:
-            nonlocal read
+            nonlocal read, refused
             message = await receive()
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
                 if read > self._most:
+                    refused = True
                     raise self._too_large()
             return message
 
         async def note_start(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            if refused and not started:
+                # FastAPI turns whatever interrupts the reading of a body into a 400 of its own.
+                return
+            started = True
             await send(message)
 
         try:
@@ -115,6 +119,9 @@ class LimitBody:
             if started:
                 raise
             await send_problem(error, scope, receive, send)
+            return
+        if refused and not started:
+            await send_problem(self._too_large(), scope, receive, send)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._most} bytes")

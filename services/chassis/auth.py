@@ -59,7 +59,7 @@ class ServiceAuth:
         found: dict[bytes, str] = {}
         for name, value in headers:
             if name in {b"x-service-api-key", b"x-agentplane-org", b"x-agentplane-actor"}:
-                found[name] = value.decode("latin-1")
+                found[name] = value.decode("utf-8", "replace")
         key = found.get(b"x-service-api-key")
         service = self._accepted.get(key_hash(key)) if key else None
         if service is None:

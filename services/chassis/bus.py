@@ -8,6 +8,7 @@ Handlers decide about retrying by raising `RetryLater` or `GiveUp`; see `consume
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 import nats
@@ -21,12 +22,14 @@ from nats.js.errors import NotFoundError
 from services.chassis.topic import Event, Topic
 
 E = TypeVar("E", bound=Event)
-NewStream = Callable[[str], Awaitable[None]]
+StreamSeen = Callable[[str, datetime], Awaitable[None]]
 
 log = structlog.get_logger()
 
 ONLY_FOR = "AgentPlane-Only-For"
 _WEEK_SECONDS = 7 * 24 * 3600
+# NATS sets so much aside for each stream, of what the server may use in all.
+_STREAM_BYTES = 256 * 1024**2
 
 
 class Bus:
@@ -37,7 +40,7 @@ class Bus:
         self._js: JetStreamContext | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._streams: set[str] = set()
-        self._new_stream: list[NewStream] = []
+        self._stream_seen: list[StreamSeen] = []
         self._making = asyncio.Lock()
 
     @classmethod
@@ -54,9 +57,14 @@ class Bus:
         """Whether messages can be sent now."""
         return self._client.is_connected
 
-    def on_new_stream(self, callback: NewStream) -> None:
-        """Call back with its subject when a stream had to be made, as after its store was lost."""
-        self._new_stream.append(callback)
+    def on_stream_seen(self, callback: StreamSeen) -> None:
+        """
+        Call back with a subject and when its stream was made, whenever that is looked at.
+
+        It is looked at before the first use and after every interruption, by every process: whoever makes
+        a lost stream again may die before it told anybody.
+        """
+        self._stream_seen.append(callback)
 
     async def broadcast(self, topic: Topic[E], event: E) -> None:
         """Tell whoever listens now; dropped when the bus is away."""
@@ -84,11 +92,10 @@ class Bus:
             return
         async with self._making:
             if subject not in self._streams:
-                made = await self._make_stream(subject)
+                made_at = await self._make_stream(subject)
+                for callback in self._stream_seen:
+                    await callback(subject, made_at)
                 self._streams.add(subject)
-                if made:
-                    for callback in self._new_stream:
-                        await callback(subject)
 
     def forget_stream(self, subject: str) -> None:
         """The stream may be gone; look again before the next use."""
@@ -134,24 +141,24 @@ class Bus:
         # The server may have come back without its store.
         self._streams.clear()
 
-    async def _make_stream(self, subject: str) -> bool:
+    async def _make_stream(self, subject: str) -> datetime:
         name = stream_name(subject)
         try:
-            await self.jetstream.stream_info(name)
-            return False
+            info = await self.jetstream.stream_info(name)
         except NotFoundError:
-            await self.jetstream.add_stream(
+            info = await self.jetstream.add_stream(
                 StreamConfig(
                     name=name,
                     subjects=[subject],
                     retention=RetentionPolicy.LIMITS,
                     storage=StorageType.FILE,
                     max_age=_WEEK_SECONDS,
-                    max_bytes=1024**3,
+                    max_bytes=_STREAM_BYTES,
                     duplicate_window=600,
                 )
             )
-            return True
+        assert info.created is not None
+        return info.created
 
 
 def stream_name(subject: str) -> str:

@@ -142,6 +142,8 @@ class Client:
         if org is not None:
             headers["X-AgentPlane-Org"] = str(org)
         if actor is not None:
+            if not actor.isprintable():
+                raise Invalid("an actor may hold no control characters")
             headers["X-AgentPlane-Actor"] = actor
         payload = _encode(body)
         if payload:

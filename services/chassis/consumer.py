@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from services.chassis.bus import ONLY_FOR, Bus, stream_name
 from services.chassis.database import Database
+from services.chassis.errors import PlatformError
 from services.chassis.ids import new_id
 from services.chassis.topic import Topic
 
@@ -69,6 +70,11 @@ class Consumer:
                     await read()
             except (NatsError, OSError, TimeoutError) as error:
                 log.debug("consumer.interrupted", consumer=self._subscription.consumer, error=repr(error))
+            except PlatformError as error:
+                # A database that cannot take a dead letter, say: the message comes again.
+                log.warning("consumer.postponed", consumer=self._subscription.consumer, reason=error.detail)
+            except Exception:
+                log.exception("consumer.crashed", consumer=self._subscription.consumer)
             self._bus.forget_stream(self._subscription.topic.subject)
             await asyncio.sleep(0.5)
 

@@ -26,6 +26,14 @@ _UNREACHABLE = (
     asyncpg.InterfaceError,
 )
 
+_BROKEN_OFF = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
 
 class Database:
     """The two pools of a process."""
@@ -89,8 +97,12 @@ class Database:
             raise Unavailable("the database does not answer") from error
         try:
             yield cast(Connection, held)
-        except (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError) as error:
-            raise Unavailable("the database closed the connection; nothing was stored") from error
+        except _BROKEN_OFF as error:
+            raise Unavailable("the database closed the connection") from error
+        except asyncpg.InterfaceError as error:
+            if held.is_closed():
+                raise Unavailable("the database closed the connection") from error
+            raise
         finally:
             await pool.release(held)
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -31,7 +31,17 @@ def configure_logging(level: str, process: str) -> None:
 
 
 def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name in event:
-        if _SECRET_NAME.search(name):
-            event[name] = "(hidden)"
+    for name, value in event.items():
+        event[name] = "(hidden)" if _SECRET_NAME.search(name) else _hidden_within(value)
     return event
+
+
+def _hidden_within(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: "(hidden)" if _SECRET_NAME.search(str(name)) else _hidden_within(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_hidden_within(each) for each in value]
+    return value

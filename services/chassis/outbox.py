@@ -7,19 +7,36 @@ event's id, and consumers are idempotent, so publishing twice is harmless and lo
 """
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import orjson
 
 from services.chassis.bus import Bus
-from services.chassis.database import Connection, Database
+from services.chassis.database import Connection, Database, Row
 from services.chassis.topic import Event, Topic
 
 E = TypeVar("E", bound=Event)
 
+# By so much may the clocks of PostgreSQL and NATS differ; repeating a little is harmless.
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
 _INSERT = """
 INSERT INTO outbox (event_id, org_id, subject, subject_id, payload)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[])
+"""
+
+# Both in small bites: a long transaction would hold up the relay, which waits for older ones.
+_SWEEP_OUTBOX = """
+DELETE FROM outbox WHERE id = ANY(ARRAY(
+    SELECT id FROM outbox
+    WHERE created_at < clock_timestamp() - interval '7 days' AND published_at IS NOT NULL LIMIT 5000
+))
+"""
+_SWEEP_INBOX = """
+DELETE FROM inbox WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM inbox WHERE processed_at < clock_timestamp() - interval '7 days' LIMIT 5000
+))
 """
 
 # A row is visible to the relay only when no older transaction is still open, so that order is kept.
@@ -51,7 +68,7 @@ class Outbox:
         self._db = db
         self._bus = bus
         self._waiting = asyncio.Event()
-        bus.on_new_stream(self.republish)
+        bus.on_stream_seen(self.republish)
 
     def hurry(self) -> None:
         """Something was just committed; do not wait for the next look."""
@@ -77,35 +94,36 @@ class Outbox:
             rows = await connection.fetch(_TAKE)
             if not rows:
                 return 0
-            await asyncio.gather(
-                *(
-                    self._bus.publish_durable(
-                        row["subject"],
-                        orjson.dumps({**row["payload"], "seq": row["id"]}),
-                        str(row["event_id"]),
-                    )
-                    for row in rows
-                )
-            )
+            # The first failure ends the others; left alone they would pile up while NATS is frozen.
+            async with asyncio.TaskGroup() as publishing:
+                for row in rows:
+                    publishing.create_task(self._publish(row))
+            # now() is when this transaction began: a stream made after that may lack what was published.
             await connection.execute(
-                "UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1::bigint[])",
+                "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])",
                 [row["id"] for row in rows],
             )
         return len(rows)
 
-    async def republish(self, subject: str) -> None:
-        """The stream of a subject is new, so what it had may be lost: send the last hour again."""
+    async def republish(self, subject: str, made_at: datetime) -> None:
+        """What was published before the stream was made may be lost: send the last hour of that again."""
         await self._db.execute(
-            "UPDATE outbox SET published_at = NULL WHERE subject = $1"
-            " AND published_at < clock_timestamp() AND created_at > clock_timestamp() - interval '1 hour'",
+            "UPDATE outbox SET published_at = NULL WHERE subject = $1 AND published_at < $2"
+            " AND created_at > clock_timestamp() - interval '1 hour'",
             subject,
+            made_at + _CLOCKS_DIFFER,
         )
         self.hurry()
 
     async def sweep(self) -> None:
-        """Forget events and receipts older than a week."""
-        await self._db.execute("DELETE FROM outbox WHERE created_at < clock_timestamp() - interval '7 days'")
-        await self._db.execute("DELETE FROM inbox WHERE processed_at < clock_timestamp() - interval '7 days'")
+        """Forget published events and receipts older than a week."""
+        for statement in (_SWEEP_OUTBOX, _SWEEP_INBOX):
+            while await self._db.execute(statement) != "DELETE 0":
+                continue
+
+    async def _publish(self, row: Row) -> None:
+        payload = orjson.dumps({**row["payload"], "seq": row["id"]})
+        await self._bus.publish_durable(row["subject"], payload, str(row["event_id"]))
 
 
 async def first_time(connection: Connection, consumer: str, event: Event) -> bool:

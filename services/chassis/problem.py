@@ -1,5 +1,6 @@
 """Errors on the wire: every failure of every app becomes RFC 9457 problem+json, and none a stack trace."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -34,9 +35,12 @@ def problem_response(error: PlatformError, path: str | None = None) -> Response:
         headers["Retry-After"] = str(max(0, math.ceil(error.retry_after)))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        orjson.dumps(error.problem(path)), error.status, headers, media_type="application/problem+json"
-    )
+    try:
+        content = orjson.dumps(error.problem(path))
+    except TypeError:
+        # A detail or a pointer may repeat half of a surrogate pair that the caller sent.
+        content = json.dumps(error.problem(path)).encode()
+    return Response(content, error.status, headers, media_type="application/problem+json")
 
 
 async def send_problem(error: PlatformError, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,6 +71,10 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def database_error(request: Request, error: Exception) -> Response:
         return problem_response(_from_database(error), request.url.path)
 
+    async def too_slow(request: Request, error: Exception) -> Response:
+        log.warning("request.timed_out", path=request.url.path, exc_info=error)
+        return problem_response(Unavailable("a part of the work took too long"), request.url.path)
+
     async def unexpected(request: Request, error: Exception) -> Response:
         log.error("request.crashed", path=request.url.path, exc_info=error)
         return problem_response(PlatformError("an unexpected error; it has been logged"), request.url.path)
@@ -76,6 +84,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(asyncpg.PostgresError, database_error)
     app.add_exception_handler(asyncpg.InterfaceError, database_error)
+    app.add_exception_handler(TimeoutError, too_slow)
     app.add_exception_handler(Exception, unexpected)
 
 

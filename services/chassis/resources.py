@@ -46,7 +46,8 @@ class Shared:
     def http(self) -> aiohttp.ClientSession:
         """The pooled session for hops between services; made when first used."""
         if self._http is None:
-            connector = aiohttp.TCPConnector(limit=256, limit_per_host=128, keepalive_timeout=30)
+            # Shorter than the servers' 30 s, so that no call starts on a connection that is being closed.
+            connector = aiohttp.TCPConnector(limit=256, limit_per_host=128, keepalive_timeout=20)
             self._http = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, connect=3),

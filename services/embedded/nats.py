@@ -48,7 +48,8 @@ class Nats(Supervised):
             "jetstream": {
                 "store_dir": str(self._home / "jetstream"),
                 "max_mem": 64 * MEBIBYTE,
-                "max_file": 4096 * MEBIBYTE,
+                # Set aside per stream, not used: 64 topics of 256 MiB.
+                "max_file": 64 * 256 * MEBIBYTE,
             },
             "max_payload": 8 * MEBIBYTE,
             "lame_duck_duration": "30s",
