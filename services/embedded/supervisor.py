@@ -140,7 +140,8 @@ class Supervisor:
     def _stop(self) -> None:
         # The node first, for it would start again the agents that are ended next.
         for process in reversed(self._processes):
-            process.stop()
+            if not process.stop():
+                print(f"{process.name} did not end in time and was killed", flush=True)
             self._announce(process.name, None, state="stopped")
             if process.name == "node":
                 end_agents(self._settings.node_directory)
