@@ -48,7 +48,7 @@ def start(plan: Plan, stdio: tuple[int, int, int]) -> _socket.socket:
                 _run_as_first(plan, theirs, stdio)
             theirs.send(b"P%d" % first)
         except BaseException as error:  # a forked child must never return into its parent's code
-            theirs.send(b"E" + str(error).encode())
+            theirs.send(b"E" + _text(error).encode())
         os._exit(0)
     os.waitpid(child, 0)
     theirs.close()
@@ -110,7 +110,7 @@ def _run_as_first(plan: Plan, control: _socket.socket, stdio: tuple[int, int, in
         control.send(b"R")
         _serve(control, agent, wake)
     except BaseException as error:  # a forked child must never return into its parent's code
-        control.send(b"E" + str(error).encode())
+        control.send(b"E" + _text(error).encode())
     os._exit(1)
 
 
@@ -137,11 +137,15 @@ def become_agent(plan: Plan, control: _socket.socket | None, stdio: tuple[int, i
         os.chdir(plan.cwd)
         _execute(plan)
     except BaseException as error:  # a forked child must never return into its parent's code
-        text = f"{plan.argv[0]} could not be started: {error}"
+        text = f"{plan.argv[0]} could not be started: {_text(error)}"
         os.write(2, text.encode() + b"\n")
         if control is not None:
             control.send(b"E" + text.encode())
     os._exit(127)
+
+
+def _text(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _execute(plan: Plan) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import select
+import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -187,6 +188,9 @@ class ProcessDriver:
 
     def give_up(self, workload: Workload, reason: str, message: str) -> None:
         """Note the end of a workload that never started or whose end nobody saw."""
+        if workload.record.uid is not None:
+            # A shim that was killed took the agent along, but not what the agent had started.
+            processes.signal_all(processes.of_user(workload.record.uid), signal.SIGKILL)
         complaint = (
             (workload.place / "shim.err").read_text() if (workload.place / "shim.err").exists() else ""
         )

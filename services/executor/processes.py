@@ -1,6 +1,6 @@
 """What /proc tells about a process and its descendants."""
 # The shim imports no pathlib, for its start-up time.
-# ruff: noqa: PTH208
+# ruff: noqa: PTH116, PTH208
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ def tree(pid: int) -> list[int]:
         for thread in threads:
             children = read(f"/proc/{one}/task/{thread}/children")
             found.extend(int(child) for child in children.split())
+    return found
+
+
+def of_user(uid: int) -> list[int]:
+    """Every process that runs as a user."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                owner = os.stat(f"/proc/{name}").st_uid
+            except OSError:
+                continue
+            if owner == uid:
+                found.append(int(name))
     return found
 
 
