@@ -7,12 +7,13 @@ Neither role owns a table or may bypass row-level security; `Database.open` refu
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
 import orjson
+from asyncpg.pool import PoolConnectionProxy
 
 from services.chassis.errors import Unavailable
 
@@ -99,8 +100,11 @@ class Database:
             yield cast(Connection, held)
         except _BROKEN_OFF as error:
             raise Unavailable("the database closed the connection") from error
-        except asyncpg.InterfaceError as error:
-            if held.is_closed():
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # A server that stops says so first, and for a moment the connection is neither open nor closed.
+            if _is_closed(held) or isinstance(error, asyncpg.InternalClientError):
+                with suppress(asyncpg.InterfaceError):
+                    held.terminate()
                 raise Unavailable("the database closed the connection") from error
             raise
         finally:
@@ -113,10 +117,18 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                if not connection.is_closed():
+                if not _is_closed(connection):
                     await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
+
+
+def _is_closed(connection: "Connection | PoolConnectionProxy[Row]") -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        # The pool takes a lost connection away from who holds it.
+        return True
 
 
 async def _pool(url: str, size: int) -> "asyncpg.Pool[Row]":
