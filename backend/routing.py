@@ -49,12 +49,11 @@ _MEANINGS = {
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route, for its documentation."""
+    """The errors of a route, for its documentation; `Problem` itself is described by the index route."""
     return {
         status: {
             "description": _MEANINGS[status],
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            "model": Problem,
         }
         for status in statuses
     }

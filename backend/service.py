@@ -48,54 +48,54 @@ from services.contracts.secrets_manager import SecretsManagerClient
 
 def build(resources: Resources) -> Backend:
     """The backend on its stores and clients."""
-    settings, db, clock = resources.settings(BackendSettings), resources.db, resources.clock
+    settings, db = resources.settings(BackendSettings), resources.db
     tokens = AccessTokens(settings.jwt_secret_key.get_secret_value(), settings.access_token_seconds)
-    sessions, keys, identities = SessionStore(db), ApiKeyStore(db), IdentityStore(db)
-    lockouts, idempotency = LockoutStore(db), IdempotencyStore(db)
-    authentication = Authentication(sessions, keys, tokens, settings, clock)
-    brain = resources.client(ControlBrainClient)
-    waking, nodes = Waking(brain), Nodes(resources.client(NodeManagerClient), clock)
-    agent_store, bundle_store = AgentStore(db), BundleStore(db)
-    agents = Agents(
-        db,
-        agent_store,
-        bundle_store,
-        resources.client(SecretsManagerClient),
-        nodes,
-        resources.outbox,
-        waking,
-        clock,
-    )
+    identities, keys = IdentityStore(db), ApiKeyStore(db)
+    kept = Sweepable(SessionStore(db), LockoutStore(db), IdempotencyStore(db))
+    authentication = Authentication(kept.sessions, keys, tokens, settings, resources.clock)
+    lockout = Lockout(kept.lockouts, settings)
+    clients = _clients(resources)
+    waking = Waking(clients.brain)
+    nodes = Nodes(resources.client(NodeManagerClient), resources.clock)
+    agents, changes, bundles = _agents(resources, nodes, waking)
     return Backend(
         settings=settings,
         authentication=authentication,
-        sessions=Sessions(
-            identities, sessions, Passwords(), Lockout(lockouts, settings), tokens, settings, clock
-        ),
+        sessions=Sessions(identities, kept.sessions, Passwords(), lockout, tokens, settings, resources.clock),
         api_keys=ApiKeys(keys, authentication),
         organisations=Organisations(identities),
         audit=Audit(AuditStore(db)),
         rate_limit=RateLimit(resources.cache, settings.requests_per_minute),
-        idempotency=Idempotency(idempotency, tokens),
+        idempotency=Idempotency(kept.idempotency, tokens),
         agents=agents,
-        changes=AgentChanges(db, agent_store, agents, resources.outbox, waking),
+        changes=changes,
         executions=Executions(agents, resources.client(AgentGatewayClient)),
-        bundles=Bundles(bundle_store),
+        bundles=bundles,
         nodes=nodes,
-        services=ServiceTable(
-            brain, db, resources.bus, resources.cache, local_mode=resources.platform.data_dir is not None
-        ),
+        services=_service_table(resources, clients.brain),
         tickets=Tickets(resources.cache),
         waking=waking,
-        clients=_clients(resources, brain),
-        sweepable=Sweepable(sessions, lockouts, idempotency),
+        clients=clients,
+        sweepable=kept,
         accepted_keys=resources.platform.accepted_keys,
     )
 
 
-def _clients(resources: Resources, brain: ControlBrainClient) -> Clients:
+def _agents(resources: Resources, nodes: Nodes, waking: Waking) -> tuple[Agents, AgentChanges, Bundles]:
+    db, store, bundles = resources.db, AgentStore(resources.db), BundleStore(resources.db)
+    vault = resources.client(SecretsManagerClient)
+    agents = Agents(db, store, bundles, vault, nodes, resources.outbox, waking, resources.clock)
+    return agents, AgentChanges(db, store, agents, resources.outbox, waking), Bundles(bundles)
+
+
+def _service_table(resources: Resources, brain: ControlBrainClient) -> ServiceTable:
+    local_mode = resources.platform.data_dir is not None
+    return ServiceTable(brain, resources.db, resources.bus, resources.cache, local_mode=local_mode)
+
+
+def _clients(resources: Resources) -> Clients:
     return Clients(
-        brain=brain,
+        brain=resources.client(ControlBrainClient),
         logs=resources.client(LogProcessorClient),
         metrics=resources.client(MetricsCollectorClient),
         events=resources.client(EventProcessorClient),

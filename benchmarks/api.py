@@ -1,7 +1,7 @@
 """
 Requests a second of the public API against a bare FastAPI + asyncpg app on the same stores.
 
-    AGENTPLANE_BENCH_SECONDS=10 python -m benchmarks.api
+    AGENTPLANE_BENCH_SECONDS=2 python -m benchmarks.api
 
 One process each, one after the other, in turns. Ours has everything on: API key, permission, row-level
 security, rate limit in Redis, audit of every write committed before its answer, event in the outbox.
@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -36,8 +36,9 @@ from services.embedded.testing import TestRun, free_port
 ROOT = Path(__file__).parents[1]
 
 
-SECONDS = float(os.environ.get("AGENTPLANE_BENCH_SECONDS", "10"))
-CONNECTIONS, ROUNDS = 16, 3
+SECONDS = float(os.environ.get("AGENTPLANE_BENCH_SECONDS", "2"))
+CONNECTIONS, ROUNDS = 16, 9
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run() -> Report:
@@ -74,20 +75,22 @@ async def compare(environment: dict[str, str]) -> Report:
     ours = [sys.executable, "-m", "services", "backend"]
     get = request("GET", f"/api/v1/agents/{agent_id}", {"Authorization": f"Bearer {key}"})
     with (
-        process(bare, environment | {"BENCH_ORG": str(org_id)}, f"http://127.0.0.1:{bare_port}/docs"),
+        process(bare, environment | {"BENCH_ORG": str(org_id)}, f"http://127.0.0.1:{bare_port}/docs") as one,
         process(
             ours, environment | {"AGENTPLANE_PORT_BASE": str(base)}, f"http://127.0.0.1:{our_port}/ready"
-        ),
+        ) as other,
     ):
+        theirs, mine = Server(bare_port, one), Server(our_port, other)
         for title, make, goal in (("GET agent", lambda: get, 33), ("POST agent", lambda: post(key), 20)):
-            theirs, mine = [], []
+            theirs.rounds.clear()
+            mine.rounds.clear()
             for _ in range(ROUNDS):
-                theirs.append(await measure(bare_port, make, SECONDS, CONNECTIONS))
-                mine.append(await measure(our_port, make, SECONDS, CONNECTIONS))
+                await theirs.round(make)
+                await mine.round(make)
             write(report, title, theirs, mine, goal)
         await count(report, environment["DATABASE_SYSTEM_URL"])
     report.note(
-        f"{CONNECTIONS} connections, median of {ROUNDS} rounds of {SECONDS:g} s in turns, one process each. "
+        f"{CONNECTIONS} connections, {ROUNDS} rounds of {SECONDS:g} s in turns, medians, one process each. "
         "On for ours: API key, permission, row-level security, rate limit in Redis, audit of every write "
         "committed before its answer, version and event in the same transaction as the agent."
     )
@@ -105,20 +108,53 @@ def post(key: str) -> bytes:
     return request("POST", "/api/v1/agents", {"Authorization": f"Bearer {key}"}, orjson.dumps(body))
 
 
-def write(report: Report, title: str, theirs: list[Measured], mine: list[Measured], goal: float) -> None:
-    """The figures of one kind of request."""
-    for measured in (*theirs, *mine):
+class Server:
+    """One of the two, with what each round of it measured: load and CPU seconds."""
+
+    def __init__(self, port: int, running: "subprocess.Popen[bytes]") -> None:
+        self._port = port
+        self._pid = running.pid
+        self.rounds: list[tuple[Measured, float]] = []
+
+    async def round(self, make: Callable[[], bytes]) -> None:
+        """Ask for a while."""
+        before = self._cpu_seconds()
+        measured = await measure(self._port, make, SECONDS, CONNECTIONS)
         refused = {status: n for status, n in measured.statuses.items() if status >= 300}
         if refused:
-            raise RuntimeError(f"{title}: unexpected answers {refused}")
-    bare = statistics.median(each.per_second for each in theirs)
-    ours = statistics.median(each.per_second for each in mine)
-    report.add(f"{title}, bare", bare, "/s")
-    report.add(f"{title}, ours", ours, "/s")
-    report.add(f"{title}, share of bare", 100 * ours / bare, "%", at_least=goal)
+            raise RuntimeError(f"unexpected answers {refused}")
+        self.rounds.append((measured, self._cpu_seconds() - before))
+
+    @property
+    def per_second(self) -> list[float]:
+        """Requests a second of each round."""
+        return [measured.per_second for measured, _ in self.rounds]
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """CPU of the server's process for each request."""
+        requests = sum(len(measured.latencies) for measured, _ in self.rounds)
+        return 1_000_000 * sum(cpu for _, cpu in self.rounds) / requests
+
+    def percentile_ms(self, share: float) -> float:
+        """Latency, the median of the rounds."""
+        return statistics.median(measured.percentile_ms(share) for measured, _ in self.rounds)
+
+    def _cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+def write(report: Report, title: str, theirs: Server, mine: Server, goal: float) -> None:
+    """The figures of one kind of request; the share compares rounds that followed each other."""
+    shares = [100 * ours / bare for ours, bare in zip(mine.per_second, theirs.per_second, strict=True)]
+    report.add(f"{title}, bare", statistics.median(theirs.per_second), "/s")
+    report.add(f"{title}, ours", statistics.median(mine.per_second), "/s")
+    report.add(f"{title}, share of bare", statistics.median(shares), "%", at_least=goal)
+    report.add(f"{title}, CPU of the server, bare", theirs.cpu_microseconds, "µs")
+    report.add(f"{title}, CPU of the server, ours", mine.cpu_microseconds, "µs")
     for share in (0.5, 0.99):
-        latency = statistics.median(each.percentile_ms(share) for each in mine)
-        report.add(f"{title}, ours, p{share * 100:.0f}", latency, "ms")
+        report.add(f"{title}, ours, p{share * 100:.0f}", mine.percentile_ms(share), "ms")
 
 
 async def prepare(url: str) -> tuple[UUID, UUID, str]:
@@ -157,7 +193,9 @@ def _difference(row: Row) -> int:
 
 
 @contextlib.contextmanager
-def process(command: list[str], environment: dict[str, str], ready: str) -> Iterator[None]:
+def process(
+    command: list[str], environment: dict[str, str], ready: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
@@ -165,7 +203,7 @@ def process(command: list[str], environment: dict[str, str], ready: str) -> Iter
             if started.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{' '.join(command)} did not start")
             time.sleep(0.1)
-        yield
+        yield started
     finally:
         started.terminate()
         started.wait(15)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from backend.permissions import Principal, anyone_known, public, require
-from backend.routing import Cursor, Limit, TheBackend, api_router
+from backend.routing import Cursor, Limit, Problem, TheBackend, api_router
 from backend.schemas.auth import AuditRecord
 from backend.schemas.platform import AskTicket, CordonNode, Index, Services, WebSocketTicket
 from services.chassis import __version__
@@ -19,7 +19,12 @@ router = api_router("", "platform")
 index = APIRouter(tags=["platform"])
 
 
-@index.get("/", dependencies=[public()], summary="Where things are")
+@index.get(
+    "/",
+    dependencies=[public()],
+    summary="Where things are",
+    responses={"default": {"model": Problem, "description": "An error"}},
+)
 async def get_index() -> Index:
     """Where the documentation and the API are."""
     return Index(
