@@ -1,6 +1,7 @@
 """A node for tests: a real HTTP executor that takes orders and reports, whose processes are only rows."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from uuid import UUID
 from aiohttp import web
 
 from services.chassis.clock import Clock
+from services.chassis.errors import PlatformError
 from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agents import InstanceExit, InstanceState
@@ -29,6 +31,7 @@ class Node:
     becomes_ready: bool = True
     obeys_stops: bool = True
     refusal: str | None = None
+    silent: bool = False
     delay_seconds: float = 0
     seq: int = 0
     taken: list[Order] = field(default_factory=list)
@@ -44,6 +47,14 @@ class Node:
 
     async def renew(self) -> NodeLease:
         return await self.manager.renew(self.facts.node_id, self.facts.boot_id)
+
+    async def keep_lease(self) -> None:
+        """Renew for as long as the node is not silent."""
+        while True:
+            await asyncio.sleep(0.4)
+            if not self.silent:
+                with contextlib.suppress(PlatformError):
+                    await self.renew()
 
     async def report(self) -> InventoryReceipt:
         self.seq += 1
@@ -147,7 +158,9 @@ async def node(platform: TestPlatform, name: str | None = None, **more: Any) -> 
     address: Any = runner.addresses[0]
     made.facts = facts(made.facts.name, f"http://127.0.0.1:{address[1]}", **more)
     await made.register()
+    renewing = asyncio.create_task(made.keep_lease())
     try:
         yield made
     finally:
+        renewing.cancel()
         await runner.cleanup()

@@ -1,61 +1,23 @@
 """From an agent's row to a running instance and back: placed, ordered, seen, healed, stopped."""
 
-from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 
+from services.chassis.errors import NotFound
 from services.chassis.testing import TestPlatform
 from services.contracts.agents import AgentState, Instance, InstanceState
 from services.contracts.control_brain import AgentOverview, ControlBrainClient
-from services.contracts.node_manager import NodeManagerClient
-from services.embedded.testing import WorkerStores
+from services.contracts.node_manager import Cordon, NodeManagerClient
+from tests.control_brain.deploying import change, deployed, in_state, instance_of, overview
 from tests.control_brain.node import Node, node
 from tests.control_brain.waiting import until
-from tests.platform import make_agent, make_organisation, platform_of
-
-
-@pytest.fixture
-async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
-    environment = stores.fresh_database().migration_environment()
-    async with platform_of(["control-brain", "node-manager"], environment) as platform:
-        brain = platform.client(ControlBrainClient)
-        await until(brain.state, lambda state: state.is_leader and state.last_tick is not None)
-        yield platform
-
-
-async def overview(platform: TestPlatform, org_id: UUID, agent_id: UUID) -> AgentOverview:
-    state = await platform.client(ControlBrainClient).state(org_id)
-    (found,) = [agent for agent in state.agents if agent.agent_id == agent_id]
-    return found
-
-
-async def running(platform: TestPlatform, org_id: UUID, agent_id: UUID) -> AgentOverview:
-    async def look() -> AgentOverview:
-        return await overview(platform, org_id, agent_id)
-
-    return await until(look, lambda seen: seen.state is AgentState.RUNNING)
-
-
-async def instance_of(platform: TestPlatform, org_id: UUID, agent_id: UUID) -> Instance:
-    (found,) = await platform.client(ControlBrainClient).instances(org_id, agent_id)
-    return found
-
-
-async def deployed(platform: TestPlatform, **columns: object) -> tuple[UUID, UUID]:
-    org_id = await make_organisation(platform.db)
-    agent_id = await make_agent(platform.db, org_id)
-    for column, value in columns.items():
-        await platform.db.execute(f"UPDATE agents SET {column} = $2 WHERE id = $1", agent_id, value)
-    await platform.client(ControlBrainClient).wake(agent_id, "deployed")
-    return org_id, agent_id
 
 
 async def test_an_agent_is_placed_started_and_seen(platform: TestPlatform) -> None:
     async with node(platform) as there:
         org_id, agent_id = await deployed(platform)
-        seen = await running(platform, org_id, agent_id)
+        seen = await in_state(platform, org_id, agent_id)
         assert (seen.ready_replicas, seen.observed_generation) == (1, 1)
         (order,) = there.taken
         assert order.kind == "start"
@@ -75,7 +37,7 @@ async def test_an_agent_is_placed_started_and_seen(platform: TestPlatform) -> No
 
 async def test_no_drift_gives_no_orders(platform: TestPlatform) -> None:
     async with node(platform):
-        await running(platform, *await deployed(platform))
+        await in_state(platform, *await deployed(platform))
         brain = platform.logic("control-brain")
         fence = brain._leadership.fence
         await brain.reconcile(fence)
@@ -91,7 +53,7 @@ async def end_of(there: Node, order: int, **how: Any) -> None:
 async def test_a_crashed_agent_comes_back_at_once_and_then_backs_off(platform: TestPlatform) -> None:
     async with node(platform) as there:
         org_id, agent_id = await deployed(platform)
-        await running(platform, org_id, agent_id)
+        await in_state(platform, org_id, agent_id)
         await end_of(there, 0, code=1, cause="exit_nonzero")
 
         async def look() -> Instance:
@@ -113,14 +75,9 @@ async def test_a_crashed_agent_comes_back_at_once_and_then_backs_off(platform: T
 async def test_a_stopped_agent_ends_and_its_slot_is_retired(platform: TestPlatform) -> None:
     async with node(platform) as there:
         org_id, agent_id = await deployed(platform)
-        await running(platform, org_id, agent_id)
-        await platform.db.execute("UPDATE agents SET desired_state = 'stopped' WHERE id = $1", agent_id)
-        await platform.client(ControlBrainClient).wake(agent_id, "stopped")
-
-        async def look() -> AgentOverview:
-            return await overview(platform, org_id, agent_id)
-
-        await until(look, lambda seen: seen.state is AgentState.STOPPED)
+        await in_state(platform, org_id, agent_id)
+        await change(platform, agent_id, desired_state="stopped")
+        await in_state(platform, org_id, agent_id, AgentState.STOPPED)
         assert [order.kind for order in there.taken] == ["start", "stop"]
         (row,) = await platform.db.fetch("SELECT retired_at FROM agent_instances")
         assert row["retired_at"] is not None
@@ -139,4 +96,71 @@ async def test_an_agent_without_a_node_says_why(platform: TestPlatform) -> None:
         await until(look, lambda seen: there.facts.name in str(seen.reason))
         assert "no container engine" in str((await look()).reason)
     async with node(platform):
-        await running(platform, org_id, agent_id)
+        await in_state(platform, org_id, agent_id)
+
+
+async def test_a_new_generation_rolls_through_the_replicas_one_by_one(platform: TestPlatform) -> None:
+    async with node(platform) as there:
+        org_id, agent_id = await deployed(platform, desired_replicas=3)
+        await in_state(platform, org_id, agent_id)
+        await change(platform, agent_id, generation=2, version=2)
+
+        async def look() -> AgentOverview:
+            return await overview(platform, org_id, agent_id)
+
+        await until(look, lambda seen: seen.observed_generation == 2 and seen.ready_replicas == 3)
+        kinds = [order.kind for order in there.taken[3:]]
+        assert kinds == ["stop", "start"] * 3
+        assert {run.incarnation for run in there.alive} == {2}
+
+
+async def test_restart_replaces_every_instance(platform: TestPlatform) -> None:
+    async with node(platform) as there:
+        org_id, agent_id = await deployed(platform, desired_replicas=2)
+        await in_state(platform, org_id, agent_id)
+        before = {run.run_id for run in there.alive}
+        await platform.client(ControlBrainClient).restart(org_id, agent_id)
+
+        async def look() -> set[Any]:
+            return {run.run_id for run in there.alive}
+
+        await until(look, lambda runs: len(runs) == 2 and not runs & before)
+        await in_state(platform, org_id, agent_id)
+
+
+async def test_a_drained_node_is_left_and_a_deleted_agent_goes(platform: TestPlatform) -> None:
+    async with node(platform) as first, node(platform) as second:
+        org_id, agent_id = await deployed(platform)
+        await in_state(platform, org_id, agent_id)
+        left, taken = (first, second) if first.alive else (second, first)
+        manager = platform.client(NodeManagerClient)
+        drained = await manager.cordon(left.facts.node_id, Cordon(cordoned=True, drain=True))
+        assert drained.cordoned
+
+        async def look() -> bool:
+            return bool(taken.alive) and not left.alive
+
+        await until(look, bool)
+        await platform.db.execute("UPDATE agents SET deleted_at = now() WHERE id = $1", agent_id)
+        await platform.client(ControlBrainClient).wake(agent_id, "deleted")
+
+        async def gone() -> list[Any]:
+            return await platform.db.fetch("SELECT FROM agent_instances WHERE retired_at IS NULL")
+
+        await until(gone, lambda rows: not rows)
+        assert not taken.alive
+
+
+async def test_an_organisation_sees_only_its_own(platform: TestPlatform) -> None:
+    async with node(platform):
+        org_id, agent_id = await deployed(platform)
+        other, _ = await deployed(platform)
+        await in_state(platform, org_id, agent_id)
+        state = await platform.client(ControlBrainClient).state(other)
+        assert agent_id not in {agent.agent_id for agent in state.agents}
+        assert {decision.org_id for decision in state.decisions} <= {other}
+        assert sum(node.instances for node in state.nodes) <= 1
+        with pytest.raises(NotFound):
+            await platform.client(ControlBrainClient).instances(other, agent_id)
+        with pytest.raises(NotFound):
+            await platform.client(ControlBrainClient).restart(other, agent_id)
