@@ -42,4 +42,4 @@ soak: environment ## The drills of the tests at their full count
 
 new-service: environment ## Render a service, its contract and its tests: make new-service NAME=usage-meter
 	@test -n "$(NAME)" || { echo "usage: make new-service NAME=<kebab-case-name>" >&2; exit 2; }
-	@$(BIN)/python -m services.chassis.scaffold $(NAME)
+	@$(BIN)/python -m scaffold $(NAME)

@@ -238,7 +238,8 @@ def _of_status(status: int) -> type[PlatformError]:
 
 def from_problem(status: int, document: dict[str, Any]) -> PlatformError:
     """The error that a problem document stands for, so that a caller catches the class the callee raised."""
-    known = {error.code: error for error in tree()}
+    # A service's own refinement of an error, without a code of its own, never leaves it.
+    known = {error.code: error for error in tree() if "code" in vars(error)}
     kind = known.get(str(document.get("code", "")))
     return (kind or _of_status(status))(
         str(document.get("detail") or f"the service answered {status}"),
