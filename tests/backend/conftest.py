@@ -51,8 +51,9 @@ class Tenant:
 
 
 async def make_tenant(platform: TestPlatform, role: str = "owner", slug: str | None = None) -> Tenant:
-    """A fresh organisation with one member; the key has every permission the role has."""
-    org_id = await make_organisation(platform.db)
+    """An organisation, fresh unless its slug is known, with one more member; the key has every permission the role has."""
+    known = await platform.db.fetchrow("SELECT id FROM organisations WHERE slug = $1", slug)
+    org_id: UUID = known["id"] if known else await make_organisation(platform.db)
     if slug is not None:
         await platform.db.execute("UPDATE organisations SET slug = $2 WHERE id = $1", org_id, slug)
     store, email = IdentityStore(platform.db), f"{new_id()}@example.com"
