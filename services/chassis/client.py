@@ -90,24 +90,8 @@ class InProcessTransport:
                 parts.append(message.get("body", b""))
                 ended = not message.get("more_body", False)
 
-        headers = [(name.lower().encode(), value.encode()) for name, value in call.headers.items()]
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": call.method,
-            "scheme": "http",
-            "path": call.path,
-            "raw_path": call.path.encode(),
-            "query_string": call.query.encode(),
-            "root_path": "",
-            "headers": headers,
-            "client": ("in-process", 0),
-            "server": ("in-process", 0),
-            "state": {},
-        }
         try:
-            await self._app(scope, receive, send)
+            await self._app(_scope(call), receive, send)
         except Exception:
             # Starlette answers with the problem and raises as well, so that a server can log; over a socket
             # the caller would see the answer only.
@@ -165,6 +149,25 @@ class Client:
             return cast(T, _adapter(cast(Hashable, answer)).validate_json(content))
         except ValidationError as error:
             raise Unavailable(f"{self.service} answered {method} {path} with something else") from error
+
+
+def _scope(call: Call) -> dict[str, Any]:
+    """The call as a server would hand it to an app."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": call.method,
+        "scheme": "http",
+        "path": call.path,
+        "raw_path": call.path.encode(),
+        "query_string": call.query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in call.headers.items()],
+        "client": ("in-process", 0),
+        "server": ("in-process", 0),
+        "state": {},
+    }
 
 
 def _encode(body: BaseModel | Sequence[BaseModel] | bytes | None) -> bytes:
