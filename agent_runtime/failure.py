@@ -25,7 +25,8 @@ class AgentFailed(Exception):
 
     def body(self) -> dict[str, Any]:
         """The failure as the caller reads it."""
-        return {"error": {"code": self.code, "message": str(self)}}
+        error = {"code": self.code, "message": str(self), "retryable": self.status >= 500}
+        return {"error": error}
 
 
 class BadInput(AgentFailed):
