@@ -71,7 +71,6 @@ class Consumer:
             except (NatsError, OSError, TimeoutError) as error:
                 log.debug("consumer.interrupted", consumer=self._subscription.consumer, error=repr(error))
             except PlatformError as error:
-                # A database that cannot take a dead letter, say: the message comes again.
                 log.warning("consumer.postponed", consumer=self._subscription.consumer, reason=error.detail)
             except Exception:
                 log.exception("consumer.crashed", consumer=self._subscription.consumer)
@@ -151,14 +150,19 @@ class Consumer:
         if self._db is None:
             await message.nak(delay=30)
             return
-        await self._db.execute(
-            "INSERT INTO dead_letters (id, consumer, subject, event_id, reason, deliveries, payload)"
-            " VALUES ($1, $2, $3, ($4::jsonb ->> 'id')::uuid, $5, $6, $4)",
-            new_id(),
-            self._subscription.consumer,
-            message.subject,
-            self._subscription.topic.decode(message.data).model_dump(mode="json"),
-            reason,
-            message.metadata.num_delivered or 1,
-        )
+        try:
+            await self._db.execute(
+                "INSERT INTO dead_letters (id, consumer, subject, event_id, reason, deliveries, payload)"
+                " VALUES ($1, $2, $3, ($4::jsonb ->> 'id')::uuid, $5, $6, $4)",
+                new_id(),
+                self._subscription.consumer,
+                message.subject,
+                self._subscription.topic.decode(message.data).model_dump(mode="json"),
+                reason.replace("\0", ""),
+                message.metadata.num_delivered or 1,
+            )
+        except PlatformError as error:
+            log.warning("consumer.cannot_bury", consumer=self._subscription.consumer, reason=error.detail)
+            await message.nak(delay=2)
+            return
         await message.term()

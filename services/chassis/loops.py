@@ -45,7 +45,9 @@ async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, 
             woken.clear()
     finally:
         if renewing:
+            # A renewal on its way would take the lease again after it was released.
             renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
         if lease:
             with contextlib.suppress(Exception):
                 await lease.release()

@@ -7,6 +7,7 @@ event's id, and consumers are idempotent, so publishing twice is harmless and lo
 """
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -81,10 +82,10 @@ class Outbox:
             if published:
                 continue
             self._waiting.clear()
-            try:
-                await asyncio.wait_for(self._waiting.wait(), timeout=0.25)
-            except TimeoutError:
-                continue
+            # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes together with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.25):
+                    await self._waiting.wait()
 
     async def drain(self) -> int:
         """Publish one batch; returns how many events left."""

@@ -221,6 +221,28 @@ async def test_every_replica_hears_a_broadcast_and_one_of_them_otherwise(stores:
 
 
 @pytest.mark.drill
+async def test_a_consumer_of_every_replica_survives_silence_and_a_restart(own_stores: StoresFactory) -> None:
+    stores, about = own_stores(), topic()
+    environment = stores.addresses().migration_environment()
+    async with (
+        listening(environment, about, every_replica=True) as (platform, one),
+        listening(environment, about, every_replica=True) as (_, other),
+    ):
+        await asyncio.sleep(7)
+        await say(platform, about, 1)
+        await until(lambda: one.heard == other.heard == [1])
+        stores.nats.stop()
+        stores.nats.start()
+        number = 1
+        async with asyncio.timeout(60):
+            # What happens while a consumer is bound again passes it by: such handlers only hasten a loop.
+            while not (number in one.heard and number in other.heard) or number == 1:
+                number += 1
+                await say(platform, about, number)
+                await asyncio.sleep(0.5)
+
+
+@pytest.mark.drill
 async def test_nothing_is_lost_with_the_store_of_nats(own_stores: StoresFactory) -> None:
     stores, about = own_stores(), topic()
     environment = stores.addresses().migration_environment()
