@@ -18,7 +18,7 @@ from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.event_stream import Sent
 from services.agent_gateway.group_commit import GroupCommit
-from services.agent_gateway.invocation import Invoker, Outcome
+from services.agent_gateway.invocation import UNREACHABLE_SECONDS, Invoker, Outcome
 from services.agent_gateway.outcomes import Accepted, Busy, Failed, settle
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Said, Totals, Transition
@@ -186,6 +186,8 @@ class Dispatcher:
             self._endpoints.suspend(active.run_id, outcome.retry_after_seconds)
             if self._endpoints.other_free(active.agent_id, active.run_id):
                 outcome = Busy(0, outcome.message)
+        elif isinstance(outcome, Failed) and outcome.cause is Cause.INSTANCE_REPLACED:
+            self._endpoints.suspend(active.run_id, UNREACHABLE_SECONDS)
         await self.finish(active, outcome)
 
     def _ended(self, execution_id: UUID, task: "asyncio.Task[None]") -> None:

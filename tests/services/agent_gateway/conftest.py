@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +33,8 @@ from services.contracts.control_brain import RunJob
 from services.contracts.executions import CreateExecution, Execution, NewExecution
 from services.contracts.node_manager import Endpoint
 from services.embedded.testing import WorkerStores, free_port
-from tests.platform import make_agent, make_organisation
+from services.secrets_manager.settings import SecretsSettings
+from tests.platform import MASTER_KEY, make_agent, make_organisation
 from tests.services.agent_gateway.fake_upstream import FakeUpstream
 
 AGENT = Path(__file__).with_name("http_agent.py")
@@ -190,8 +192,6 @@ class World:
 
 
 def listens(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -238,6 +238,10 @@ async def make_world(stores: WorkerStores) -> AsyncIterator[WorldMaker]:
         for world in made:
             for agent in world.agents:
                 agent.kill()
+            # The database is the worker's: what is left would be taken up by the next test.
+            await world.platform.db.execute(
+                "UPDATE executions SET status = 'cancelled', finished_at = now() WHERE finished_at IS NULL"
+            )
 
 
 @pytest.fixture
@@ -258,7 +262,7 @@ class Provider:
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
     fake = FakeUpstream()
-    runner = web.AppRunner(fake.app(), shutdown_timeout=0.1)
+    runner = web.AppRunner(fake.app(), shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port := free_port())
     await site.start()
@@ -267,7 +271,4 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 def vault() -> ServiceSettings:
-    from services.secrets_manager.settings import SecretsSettings
-    from tests.platform import MASTER_KEY
-
     return SecretsSettings(master_key=MASTER_KEY)
