@@ -94,7 +94,7 @@ class Desk:
         self, message: dict[str, Any], model: str, turns: int, done: list[dict[str, Any]]
     ) -> dict[str, Any]:
         output = {"answer": message.get("content") or "", "model": model, "turns": turns}
-        return {**output, **self._role.summary(done), "done": done}
+        return {**output, **self._role.summary(done), "tools_called": done}
 
 
 def say(line: str) -> None:

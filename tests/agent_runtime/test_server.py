@@ -28,7 +28,7 @@ def test_a_refund_is_handled_to_its_end(start_agent: Start, model: ModelServer) 
     assert output["refund"]["refund_cents"] == 8900 + 490
     assert "93.90 EUR" in output["reply"]
     assert output["turns"] == 5
-    assert [each["tool"] for each in output["done"]] == [
+    assert [each["tool"] for each in output["tools_called"]] == [
         "find_order",
         "read_refund_policy",
         "compute_refund",
