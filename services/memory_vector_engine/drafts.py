@@ -12,7 +12,7 @@ import orjson
 from services.chassis.database import Row
 from services.chassis.errors import Invalid
 from services.chassis.ids import new_id
-from services.contracts.memory_vector_engine import MemoryType, PatchMemory, WriteMemory
+from services.contracts.memories import MemoryType, PatchMemory, WriteMemory
 from services.memory_vector_engine.scopes import Collection, collection_of
 from services.memory_vector_engine.settings import MemorySettings
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from services.chassis.errors import Invalid
-from services.contracts.memory_vector_engine import ExportedMemory, Memory, MemoryScope, WriteMemory
+from services.contracts.memories import ExportedMemory, Memory, MemoryScope, WriteMemory
 from services.memory_vector_engine.drafts import Draft, draft_of
 from services.memory_vector_engine.settings import MemorySettings
 

@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from services.chassis.database import Connection, Database, Row
-from services.contracts.memory_vector_engine import MemoryUsage
+from services.contracts.memories import MemoryUsage
 
 UsageKey = tuple[UUID, date, str]
 

@@ -10,7 +10,7 @@ from services.chassis.contract import Page
 from services.chassis.database import Database, Row
 from services.chassis.errors import Invalid, NotFound
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.memory_vector_engine import (
+from services.contracts.memories import (
     ExportedMemory,
     Imported,
     ImportMemories,

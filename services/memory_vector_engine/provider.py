@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import orjson
 
-from services.contracts.memory_vector_engine import DIMENSIONS
+from services.contracts.memories import DIMENSIONS
 from services.memory_vector_engine.faults import (
     EmbeddingFault,
     Misconfigured,

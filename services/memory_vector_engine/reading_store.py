@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.database import Connection, Database, Row
-from services.contracts.memory_vector_engine import Memory, MemoryStatus, Within
+from services.contracts.memories import Memory, MemoryStatus, Within
 
 _STATUS = """
 SELECT

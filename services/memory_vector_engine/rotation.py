@@ -13,7 +13,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from services.contracts.memory_vector_engine import DIMENSIONS
+from services.contracts.memories import DIMENSIONS
 
 Vector = NDArray[np.float32]
 

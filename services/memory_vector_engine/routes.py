@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from services.chassis.auth import TheCaller, TheOrg, only
 from services.chassis.contract import Page
 from services.chassis.service import Logic
-from services.contracts.memory_vector_engine import (
+from services.contracts.memories import (
     ExportedMemory,
     Imported,
     ImportMemories,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from services.contracts.memory_vector_engine import MemoryScope, Within, WriteMemory
+from services.contracts.memories import MemoryScope, Within, WriteMemory
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.chassis.database import Connection, Database, Row
-from services.contracts.memory_vector_engine import Explained, FoundMemory, SearchMemories
+from services.contracts.memories import Explained, FoundMemory, SearchMemories
 from services.memory_vector_engine.collection_store import Size
 from services.memory_vector_engine.plans import Plan
 from services.memory_vector_engine.reading_store import Parameters, alive, memory_from, wanted

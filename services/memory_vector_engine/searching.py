@@ -8,7 +8,7 @@ from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.errors import Invalid
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.memory_vector_engine import SearchMemories, SearchResult, Within
+from services.contracts.memories import SearchMemories, SearchResult, Within
 from services.memory_vector_engine.collection_store import CollectionStore
 from services.memory_vector_engine.embeddings import Embeddings
 from services.memory_vector_engine.faults import EmbeddingFault, UnknownModel

@@ -6,7 +6,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServiceSettings
-from services.contracts.memory_vector_engine import DIMENSIONS
+from services.contracts.memories import DIMENSIONS
 
 
 class MemorySettings(ServiceSettings):

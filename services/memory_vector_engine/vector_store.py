@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 
 from services.chassis.database import Connection, Database
-from services.contracts.memory_vector_engine import DIMENSIONS
+from services.contracts.memories import DIMENSIONS
 from services.memory_vector_engine.model_store import Models
 from services.memory_vector_engine.rotation import Vector
 

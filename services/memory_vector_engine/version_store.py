@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.chassis.database import Connection, Row
-from services.contracts.memory_vector_engine import MemoryType
+from services.contracts.memories import MemoryType
 
 # What a search needs of a text is stored with it: its words, so that BM25 knows lengths without parsing.
 _INSERT = """

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.chassis.database import Connection, Database, Row
 from services.chassis.errors import AlreadyExists, Forbidden, NotFound, Stale
-from services.contracts.memory_vector_engine import MemoryType, PatchMemory, WrittenMemory
+from services.contracts.memories import MemoryType, PatchMemory, WrittenMemory
 from services.memory_vector_engine.collection_store import CollectionStore
 from services.memory_vector_engine.drafts import Draft, changes, first_version, lives_longer, next_version
 from services.memory_vector_engine.model_store import Models

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.chassis.testing import TestPlatform
+from services.embedded.stores import StoreAddresses
 from services.embedded.testing import WorkerStores
 from services.memory_vector_engine.settings import MemorySettings
 from tests.platform import make_agent, make_organisation, platform_of
@@ -22,9 +23,12 @@ def memory_with(stores: WorkerStores) -> Opened:
 
     @asynccontextmanager
     async def opened(
-        provider: Provider | None = None, *, fresh: bool = True, listen: bool = False, **knobs: object
+        provider: Provider | None = None,
+        *,
+        addresses: StoreAddresses | None = None,
+        listen: bool = False,
+        **knobs: object,
     ) -> AsyncIterator[TestPlatform]:
-        addresses = stores.fresh_database() if fresh else stores.addresses
         settings = MemorySettings.model_validate(
             {
                 "embedding_api_url": provider.url if provider else None,
@@ -33,7 +37,7 @@ def memory_with(stores: WorkerStores) -> Opened:
                 **knobs,
             }
         )
-        environment = addresses.migration_environment()
+        environment = (addresses or stores.fresh_database()).migration_environment()
         async with platform_of(SERVICES, environment, overrides=[settings], listen=listen) as platform:
             yield platform
 
@@ -41,9 +45,9 @@ def memory_with(stores: WorkerStores) -> Opened:
 
 
 @pytest.fixture
-async def plain(memory_with: Opened) -> AsyncIterator[TestPlatform]:
+async def plain(memory_with: Opened, stores: WorkerStores) -> AsyncIterator[TestPlatform]:
     """Memory without a provider of embeddings."""
-    async with memory_with(fresh=False) as platform:
+    async with memory_with(addresses=stores.addresses) as platform:
         yield platform
 
 

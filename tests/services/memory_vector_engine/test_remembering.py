@@ -9,18 +9,18 @@ import pytest
 from services.chassis.errors import AlreadyExists, Forbidden, Invalid, NotFound, Stale
 from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
-from services.contracts.memory_vector_engine import (
+from services.contracts.memories import (
     ExportedMemory,
     ImportMemories,
     ListMemories,
     MemoryScope,
     MemoryType,
-    MemoryVectorEngineClient,
     PatchMemory,
     SearchMemories,
     SearchResult,
     WriteMemory,
 )
+from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from tests.platform import make_agent, make_organisation
 
 
