@@ -44,7 +44,6 @@ class NodeManager:
         self._settings = settings
         self._watched_at = float("-inf")
         self._hearing_since = float("inf")
-        self._any_ready = False
 
     async def register(self, facts: NodeFacts) -> NodeLease:
         """Take a node in; what an earlier boot of it ran is lost."""
@@ -109,7 +108,7 @@ class NodeManager:
             silent = await self._nodes.silence(connection)
             await self._announce(connection, silent, NodeState.SILENT, "its lease ran out")
             lost: Sequence[StoredNode] = ()
-            if await self._may_evict(connection):
+            if await self._may_evict(connection, bool(silent)):
                 patience = self._settings.grace_seconds + self._settings.margin_seconds
                 lost = await self._nodes.lose(connection, patience)
             if lost:
@@ -152,7 +151,7 @@ class NodeManager:
         if not await self._nodes.nodes(node_id):
             raise NotFound(f"node {node_id} is not registered")
 
-    async def _may_evict(self, connection: Connection) -> bool:
+    async def _may_evict(self, connection: Connection, fell_silent: bool) -> bool:
         """
         Whether silence can be blamed on the nodes.
 
@@ -160,11 +159,10 @@ class NodeManager:
         at once, since that was noticed.
         """
         now, lease = self._clock.monotonic(), self._settings.lease_seconds
-        any_ready = await self._nodes.any_ready(connection)
-        was_away = now - self._watched_at > lease / 2
-        if was_away or (self._any_ready and not any_ready):
+        was_away = now - self._watched_at > max(lease / 2, 3 * WATCH_SECONDS)
+        if was_away or (fell_silent and not await self._nodes.any_ready(connection)):
             self._hearing_since = now
-        self._watched_at, self._any_ready = now, any_ready
+        self._watched_at = now
         return now - self._hearing_since > lease
 
     async def _give_up(self, connection: Connection, lost: Sequence[StoredNode]) -> None:
