@@ -11,8 +11,6 @@ import tarfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 
-from services.chassis.errors import Invalid, TooLarge
-
 PACKED_BYTES = 20 * 1024**2
 UNPACKED_BYTES = 200 * 1024**2
 FILES = 20_000
@@ -21,7 +19,7 @@ PYTHON_ENTRIES = ("agent.py", "main.py", "app.py")
 Fetch = Callable[[], Awaitable[bytes]]
 
 
-class BundleRefused(Invalid):
+class BundleRefused(Exception):
     """The bundle is not what a bundle may be."""
 
 
@@ -55,7 +53,7 @@ class Bundles:
 def unpack(data: bytes, into: Path) -> None:
     """Unpack a bundle into a new directory; refuse whatever could reach outside it or fill the disk."""
     if len(data) > PACKED_BYTES:
-        raise TooLarge(f"a bundle has at most {PACKED_BYTES} bytes; this one has {len(data)}")
+        raise BundleRefused(f"a bundle has at most {PACKED_BYTES} bytes; this one has {len(data)}")
     into.mkdir(mode=0o755)
     into.chmod(0o755)
     try:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.chassis.errors import PlatformError
 from services.contracts.agents import IsolationLevel
 from services.executor import isolation
 from services.executor.interpreters import Interpreters
@@ -47,7 +46,7 @@ WITH_NPM = 'set -e; cd "$3"; if [ -e package-lock.json ]; then npm ci $1; else n
 NPM_FLAGS = "--omit=dev --no-audit --no-fund --loglevel=error"
 
 
-class BuildFailed(PlatformError):
+class BuildFailed(Exception):
     """The environment of a bundle could not be built."""
 
 

@@ -127,12 +127,19 @@ def _copied_python(directory: Path, uid: int, own: Path) -> Program | None:
         for shared in (Path(sys.base_prefix) / "lib").glob("lib*.so*"):
             shutil.copy2(shared, aside / "lib", follow_symlinks=False)
         (aside / "bin").mkdir()
-        shutil.copy2(own, aside / "bin" / own.name)
+        (aside / "bin" / own.name).write_bytes(_beside_its_library(own.read_bytes()))
+        (aside / "bin" / own.name).chmod(0o755)
         for place in (aside, *(each for each in aside.rglob("*") if each.is_dir())):
             place.chmod(0o755)
         copy.parent.chmod(0o755)
         aside.rename(copy)
     return _ask_python(executable, uid)
+
+
+def _beside_its_library(program: bytes) -> bytes:
+    """The program, made to look for its shared library next to itself and not where it was built."""
+    built = f"{sys.base_prefix}/lib".encode() + b"\0"
+    return program.replace(built, b"$ORIGIN/../lib".ljust(len(built), b"\0"))
 
 
 def _find_node(uid: int | None, path: str) -> Program | None:

@@ -114,7 +114,7 @@ def _run_as_first(plan: Plan, control: _socket.socket, stdio: tuple[int, int, in
     os._exit(1)
 
 
-def become_agent(plan: Plan, control: _socket.socket | None, stdio: tuple[int, int, int]) -> None:
+def become_agent(plan: Plan, control: _socket.socket, stdio: tuple[int, int, int]) -> None:
     """Turn this freshly forked process into the agent's program; never returns."""
     try:
         if plan.level != "namespaces":
@@ -139,8 +139,7 @@ def become_agent(plan: Plan, control: _socket.socket | None, stdio: tuple[int, i
     except BaseException as error:  # a forked child must never return into its parent's code
         text = f"{plan.argv[0]} could not be started: {_text(error)}"
         os.write(2, text.encode() + b"\n")
-        if control is not None:
-            control.send(b"E" + text.encode())
+        control.send(b"E" + text.encode())
     os._exit(127)
 
 

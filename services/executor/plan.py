@@ -36,8 +36,6 @@ class Plan:
     temporary_bytes: int = 256 * 1024**2
     deadline: float = 0.0  # wall clock; 0: none
     lease_file: str = ""  # singletons: the node's lease, without which the shim stops and kills
-    fence_after: float = 30.0
-    kill_after: float = 35.0
     segment_bytes: int = 4 * 1024**2
     segments: int = 5
 

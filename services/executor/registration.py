@@ -41,7 +41,7 @@ class Registration:
         asked = time.clock_gettime(time.CLOCK_BOOTTIME)
         lease = await self._lease(facts)
         aside = self._file.with_suffix(".new")
-        aside.write_text(f"{asked:.3f}")
+        aside.write_text(f"{asked:.3f} {lease.fence_after_seconds:.3f}")
         aside.rename(self._file)
         return lease
 
@@ -58,8 +58,8 @@ class Registration:
     def age(self) -> float:
         """Seconds since the last renewal, over restarts of the executor; infinite where there was none."""
         try:
-            return time.clock_gettime(time.CLOCK_BOOTTIME) - float(self._file.read_text())
-        except (FileNotFoundError, ValueError):
+            return time.clock_gettime(time.CLOCK_BOOTTIME) - float(self._file.read_text().split()[0])
+        except (FileNotFoundError, ValueError, IndexError):
             return float("inf")
 
     def node_facts(self, facts: DriverFacts) -> NodeFacts:

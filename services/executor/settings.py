@@ -65,16 +65,10 @@ class ExecutorSettings(ServiceSettings):
     gateway: str | None = Field(None, description="tcp:HOST:PORT or unix:PATH; default is the gateway's port")
     otel_endpoint: str | None = Field(None, description="OTLP endpoint agents are told of, when one listens")
 
-    lease_seconds: float = Field(10.0, gt=0, description="between renewals of the node's lease")
-    report_seconds: float = Field(5.0, gt=0, description="between inventories when nothing changes")
     probe_seconds: float = Field(5.0, gt=0)
     probe_timeout: float = Field(3.0, gt=0)
     token_seconds: float = Field(600.0, gt=0, le=900, description="between rotations of an agent's token")
-    log_seconds: float = Field(1.0, gt=0, description="between batches of log lines")
     build_seconds: int = Field(600, ge=1, description="longest time a bundle's environment may take to build")
-    keep_ended_seconds: float = Field(
-        3_600.0, description="files of an ended process, once its end is stored"
-    )
 
 
 def build_environment() -> dict[str, str]:

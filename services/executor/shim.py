@@ -92,12 +92,24 @@ class Shim:
             self.control = namespaces.start(plan, stdio)
             self.epoll.register(self.control.fileno(), select.EPOLLIN)
         else:
-            self.agent = os.fork()
-            if self.agent == 0:
-                namespaces.become_agent(plan, None, stdio)
-            self._running()
+            self._launch_directly(stdio)
         for descriptor in stdio:
             os.close(descriptor)
+
+    def _launch_directly(self, stdio: tuple[int, int, int]) -> None:
+        kind = _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, kind)
+        self.agent = os.fork()
+        if self.agent == 0:
+            namespaces.become_agent(self.plan, theirs, stdio)
+        theirs.close()
+        # Closed by the kernel when the program starts; before that, it carries the reason why it does not.
+        complaint = ours.recv(4096)
+        ours.close()
+        if complaint:
+            self._failed(complaint[1:].decode(errors="replace"))
+        else:
+            self._running()
 
     def _running(self) -> None:
         started = int(self.started * 1000)

@@ -11,6 +11,7 @@ from services.chassis.errors import PlatformError, Unavailable
 from services.contracts.agent_gateway import AgentGatewayClient, IssueKey, VirtualKey
 from services.contracts.agents import Cause, InstanceState
 from services.executor.bundle import BundleRefused
+from services.executor.dependencies import BuildFailed
 from services.executor.driver import Driver
 from services.executor.exits import exit_of
 from services.executor.held import Held, Wakes
@@ -68,8 +69,8 @@ class Supervision:
             if held.stop_reason is None:
                 return False
         except BundleRefused as error:
-            self._driver.give_up(workload, Cause.IMAGE_PULL_FAILED, error.detail)
-        except (PlatformError, OSError) as error:
+            self._driver.give_up(workload, Cause.IMAGE_PULL_FAILED, str(error))
+        except (PlatformError, BuildFailed, OSError) as error:
             log.warning("workload.not_started", run_id=str(workload.run_id), reason=str(error))
             self._driver.give_up(workload, "start_failed", str(error))
         held.preparing = False

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from services.chassis.clock import Clock
-from services.chassis.errors import Conflict, NotFound, PlatformError
+from services.chassis.errors import Conflict, NotFound, PlatformError, Unavailable
 from services.contracts.agent_gateway import AgentGatewayClient, JobFinished
 from services.contracts.agents import InstanceExit, InstanceState
 from services.contracts.log_processor import LogBatch, LogProcessorClient
@@ -64,9 +64,21 @@ class Telling:
             moved.append((one, cursor))
             total += len(lines)
         if batches:
-            await self._logs.ingest(batches)
+            await self._ingest(batches)
             for one, cursor in moved:
                 one.save_cursor(cursor)
+
+    async def _ingest(self, batches: list[LogBatch]) -> None:
+        try:
+            await self._logs.ingest(batches)
+        except Unavailable:
+            raise
+        except PlatformError as error:
+            if len(batches) == 1:
+                log.warning("logs.not_taken", run_id=str(batches[0].run_id), reason=error.detail)
+                return
+            for batch in batches:
+                await self._ingest([batch])
 
     async def tell_ends(self, held: Mapping[UUID, Held]) -> None:
         """Give the gateway the results of ended jobs, and take back the keys of all that ended."""
@@ -79,6 +91,12 @@ class Telling:
                 await self._gateway.revoke_keys(one.workload.run_id)
             except (NotFound, Conflict) as error:
                 log.info("end.not_wanted", run_id=str(one.workload.run_id), reason=error.detail)
+            except Unavailable:
+                raise
+            except PlatformError as error:
+                # One end that the gateway cannot take must not hold up the others.
+                log.warning("end.not_taken", run_id=str(one.workload.run_id), reason=error.detail)
+                continue
             one.mark_delivered()
 
     async def _finish_job(self, held: Held, execution_id: UUID, ended: InstanceExit) -> None:

@@ -22,6 +22,8 @@ from services.executor.state_file import read_text
 SAMPLE = 0.25
 LEASE_SAMPLE = 1.0
 BURST = 1.0
+# A fenced singleton is paused, and after this much longer killed: a renewal in between lets it go on.
+FENCED_SECONDS = 5.0
 
 
 class Warden:
@@ -58,10 +60,10 @@ class Warden:
         self._paused = []
 
     def _lease(self) -> str:
-        renewed = read_text(self.plan.lease_file)
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(renewed or 0)
-        self._fenced = age >= self.plan.fence_after
-        if age < self.plan.kill_after:
+        renewed, fence_after = (read_text(self.plan.lease_file).split() or ["0", "0"])[:2]
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(renewed)
+        self._fenced = age >= float(fence_after)
+        if age < float(fence_after) + FENCED_SECONDS:
             return ""
         self.message = f"the node's lease was not renewed for {age:.0f} s"
         return "fenced"

@@ -132,7 +132,6 @@ async def drill() -> AsyncIterator[Drill]:
         "AGENTPLANE_PORT_BASE": str(base),
         "AGENTPLANE_EXECUTOR_DIRECTORY": str(directory / "node"),
         "AGENTPLANE_EXECUTOR_PROCESS_DRIVER": "on",
-        "AGENTPLANE_EXECUTOR_LOG_SECONDS": "0.2",
         **{
             f"{KEY_PREFIX}{name.upper().replace('-', '_')}": key
             for name, key in settings.service_keys.items()

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import sys
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest_asyncio
 
 from services.chassis.errors import IsolationUnavailable, RuntimeUnavailable
 from services.contracts.agents import Cause, IsolationLevel
+from services.executor import interpreters
 from services.executor.exits import cause_of
 from services.executor.logs import Cursor
 from services.executor.plan import Plan
@@ -41,8 +44,9 @@ async def test_tells_a_signal_from_an_exit_code(node: Bench) -> None:
 
 async def test_a_command_that_does_not_exist_is_a_failed_start(node: Bench) -> None:
     workload, ended = await node.run(order("no-such-program"))
-    assert "no-such-program" in ended.message + node.printed(workload)
-    assert ended.code == 127
+    assert ended.message == "no-such-program could not be started: no such program"
+    assert cause_of(ended) is Cause.START_FAILED
+    assert "no-such-program" in node.printed(workload)
 
 
 async def test_gives_the_input_and_takes_the_last_json(node: Bench) -> None:
@@ -241,3 +245,40 @@ async def test_the_watchdog_limits_memory_processes_and_time() -> None:
         spin = "import time\nend = time.time() + 3\nwhile time.time() < end: pass\nprint(time.process_time())"
         workload, _ = await node.run(order("python", "-c", spin, spec={"cpu_limit": 0.25}))
         assert float(json.loads(str(node.driver.output(workload).value))) < 2.4
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+async def test_a_singleton_without_a_lease_is_paused_and_killed(node: Bench, renewed: bool) -> None:
+    """By its shim, whether or not an executor lives."""
+    lease = node.directory / "lease"
+
+    def renew() -> None:
+        lease.write_text(f"{time.clock_gettime(time.CLOCK_BOOTTIME)} 1.0")
+
+    renew()
+    code = "import time\nwhile True: print(time.time(), flush=True); time.sleep(0.05)"
+    workload = await node.launch(order("python", "-c", code, mode="service", spec={"singleton": True}))
+    await until(lambda: len(node.lines(workload)) > 5)
+
+    def said(seconds: float) -> bool:
+        return time.time() - float(node.lines(workload)[-1].partition(":")[2]) < seconds
+
+    await until(lambda: not said(0.8))
+    if renewed:
+        renew()
+        await until(lambda: said(0.3))
+        node.driver.kill(workload, "killed")
+    await asyncio.wait_for(node.driver.wait(workload), 15)
+    ended = node.driver.observe(workload).ended
+    assert ended is not None
+    assert cause_of(ended) is (Cause.AGENT_SHUTDOWN if renewed else Cause.NODE_LOST)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs agents as others")
+def test_an_interpreter_nobody_else_can_enter_is_copied(node: Bench) -> None:
+    own = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    copied = interpreters._copied_python(node.directory, 1_900_000_009, own)
+    assert copied is not None
+    assert copied.prefix.is_relative_to(node.directory)
+    assert copied.version == sys.version.split()[0]
