@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +21,10 @@ FORWARDED = (
 )
 
 
-def answer_invocation(desk: Desk, wire: Wire, headers: dict[str, str], body: bytes) -> None:
-    """Do what was asked and answer it."""
+def answer_invocation(
+    desk: Desk, wire: Wire, headers: dict[str, str], body: bytes, is_last: Callable[[], bool]
+) -> None:
+    """Do what was asked and answer it, saying so when it is the connection's last answer."""
     try:
         work = _work(wire, headers, body)
     except AgentFailed as failure:
@@ -31,10 +34,10 @@ def answer_invocation(desk: Desk, wire: Wire, headers: dict[str, str], body: byt
         _stream(desk, wire, work)
         return
     try:
-        answer = reply_json(200, {"output": desk.run(work)})
+        answer = reply_json(200, {"output": desk.run(work)}, last=is_last())
     except AgentFailed as failure:
         say(f"failed: {failure.code}: {failure}")
-        answer = reply_json(failure.status, failure.body())
+        answer = reply_json(failure.status, failure.body(), last=is_last())
     wire.send(answer)
 
 

@@ -105,11 +105,14 @@ class Server:
             wire.send(_error(405, "method_not_allowed", f"{method} is not a method of {path}"))
         else:
             wire.send(_error(404, "not_found", f"there is nothing at {path}"))
-        return headers.get("connection", "").lower() != "close" and not self._draining
+        # While draining each answer says that it is the last of its connection; the other end then closes it,
+        # and no request is lost to a connection that was closed as it was sent.
+        return headers.get("connection", "").lower() != "close"
 
     def _health(self) -> bytes:
         busy = "HealthyBusy" if self._active >= self._max_active else "Healthy"
-        return reply_json(200, {"status": "Draining" if self._draining else busy, "active": self._active})
+        document = {"status": "Draining" if self._draining else busy, "active": self._active}
+        return reply_json(200, document, last=self._draining)
 
     def _invoke(self, wire: Wire, headers: dict[str, str], body: bytes) -> None:
         with self._changed:
@@ -120,7 +123,7 @@ class Server:
             wire.send(self._refusal())
             return
         try:
-            answer_invocation(self._desk, wire, headers, body)
+            answer_invocation(self._desk, wire, headers, body, lambda: self._draining)
         finally:
             with self._changed:
                 self._active -= 1
@@ -129,7 +132,7 @@ class Server:
     def _refusal(self) -> bytes:
         if self._draining:
             body = {"error": {"code": "agent_shutdown", "message": "this instance is shutting down"}}
-            return reply_json(503, body, retry_after=1)
+            return reply_json(503, body, retry_after=1, last=True)
         return _error(409, "busy", f"this instance already works on {self._max_active} executions")
 
 
