@@ -9,6 +9,7 @@ from backend.routers import (
     auth,
     bundles,
     data,
+    docs,
     executions,
     lifecycle,
     organisations,
@@ -26,6 +27,7 @@ ROUTERS = [
     data.router,
     bundles.router,
     platform_ops.router,
+    docs.router,
     bundles.internal,
 ]
 

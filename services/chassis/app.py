@@ -35,7 +35,7 @@ def api_of(service: Service[Any]) -> FastAPI:
     app = FastAPI(
         title=f"AgentPlane {service.name}",
         version=__version__,
-        docs_url="/docs" if service.edge else None,
+        docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
         generate_unique_id_function=operation_id,

@@ -51,7 +51,7 @@ class Tenant:
 
 
 async def make_tenant(platform: TestPlatform, role: str = "owner", slug: str | None = None) -> Tenant:
-    """An organisation, fresh unless its slug is known, with one more member; the key has every permission the role has."""
+    """An organisation, fresh unless its slug is known, with one more member and a key of all it may do."""
     known = await platform.db.fetchrow("SELECT id FROM organisations WHERE slug = $1", slug)
     org_id: UUID = known["id"] if known else await make_organisation(platform.db)
     if slug is not None:

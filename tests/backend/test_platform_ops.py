@@ -1,6 +1,7 @@
 """The platform through its API: services, nodes, the brain, tickets, limits, and the first administrator."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -99,6 +100,12 @@ async def test_the_documentation_needs_nobody_else(tenant: Tenant) -> None:
         assert (await client.get("/")).json()["documentation"] == "/docs"
         page = await client.get("/docs")
         assert page.status_code == 200
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert len(loaded) == 3
+        for path in loaded:
+            assert path.startswith("/docs/")
+            assert (await client.get(path)).status_code == 200
+        assert (await client.get("/docs/..%2f__init__.py")).status_code in {404, 422}
         document: dict[str, Any] = (await client.get("/openapi.json")).json()
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     ids = [operation["operationId"] for operation in operations]
