@@ -113,14 +113,13 @@ def _why(message: str, code: int | None) -> str:
 
 
 def choose(found: Mapping[IsolationLevel, str], required: IsolationLevel | None) -> IsolationLevel:
-    """The strongest level there is; refused when it is weaker than what the agent requires."""
+    """The level the agent asks for, or the strongest where it asks for none; never another in its place."""
     offered = [level for level in STRENGTH if found.get(level) == AVAILABLE]
     if not offered:
         raise IsolationUnavailable(f"this node can run no agent: {_list(found)}")
-    best = offered[-1]
-    if required is not None and STRENGTH.index(best) < STRENGTH.index(required):
+    if required is not None and required not in offered:
         raise IsolationUnavailable(f"isolation {required.value} is required: {_list(found)}")
-    return best
+    return required or offered[-1]
 
 
 def _list(found: Mapping[IsolationLevel, str]) -> str:
