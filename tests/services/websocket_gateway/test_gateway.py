@@ -1,32 +1,24 @@
-"""Open pages: admitted once, told what happens in their organisation, without a gap, and never held for."""
+"""Open pages are told what happens in their organisation, without a gap, and nobody waits for a slow one."""
 
 import asyncio
 import contextlib
-import secrets
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
 import orjson
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
 
 from services.chassis.ids import new_id
 from services.chassis.outbox import emit
-from services.chassis.settings import key_hash
 from services.chassis.testing import TestPlatform
 from services.contracts.agents import (
-    AGENT_EVENTS,
-    AgentDeployed,
-    AgentDeployedData,
     AgentState,
     AgentStateChanged,
     AgentStateData,
 )
-from services.contracts.live import Channel, FeedEntry, Ticket, UiUpdated, UpdateData, ticket_key
+from services.contracts.live import FeedEntry, UiUpdated, UpdateData
 from services.contracts.log_processor import (
     AgentLogLine,
     LogBatch,
@@ -39,8 +31,17 @@ from services.contracts.nodes import NODE_EVENTS, NodeChanged, NodeData, NodeSta
 from services.embedded.testing import WorkerStores
 from services.websocket_gateway.settings import WebSocketSettings
 from tests.platform import make_organisation, platform_of
-
-NAMES = ["event-processor", "log-processor", "websocket-gateway"]
+from tests.services.websocket_gateway.pages import (
+    NAMES,
+    address,
+    ask,
+    closed_with,
+    deploy,
+    hear,
+    page,
+    subscribe,
+    ticket,
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,63 +49,6 @@ async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
     knobs = [WebSocketSettings(cors_origins="https://app.example", replay_events=20)]
     async with platform_of(NAMES, stores.environment(), listen=True, overrides=knobs) as platform:
         yield platform
-
-
-async def ticket(
-    platform: TestPlatform, org_id: UUID, *channels: Channel, session_id: UUID | None = None
-) -> str:
-    cache, text = platform.running.shared.cache, secrets.token_urlsafe(24)
-    assert cache is not None
-    content = Ticket(org_id=org_id, actor="test", session_id=session_id, channels=list(channels))
-    await cache.set(ticket_key(key_hash(text)), content.model_dump_json(), ex=30)
-    return text
-
-
-def address(platform: TestPlatform, shown: str) -> str:
-    return f"{platform.url('websocket-gateway').replace('http', 'ws')}/ws?ticket={shown}"
-
-
-@contextlib.asynccontextmanager
-async def page(
-    platform: TestPlatform, org_id: UUID, *channels: Channel, **more: Any
-) -> AsyncIterator[ClientConnection]:
-    shown = await ticket(platform, org_id, *(channels or ("agents", "executions", "logs")), **more)
-    async with connect(address(platform, shown)) as opened:
-        yield opened
-
-
-async def ask(opened: ClientConnection, **operation: Any) -> None:
-    await opened.send(orjson.dumps(operation).decode())
-
-
-async def hear(opened: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(15):
-        frame = orjson.loads(await opened.recv())
-    assert isinstance(frame, dict)
-    return frame
-
-
-async def subscribe(opened: ClientConnection, channel: str, **more: Any) -> dict[str, Any]:
-    await ask(opened, op="subscribe", channel=channel, **more)
-    frame = await hear(opened)
-    assert (frame["type"], frame["channel"]) == ("subscribed", channel)
-    return frame
-
-
-async def deploy(platform: TestPlatform, org_id: UUID, *agents: UUID) -> None:
-    data = AgentDeployedData(name="one", version=1, desired_replicas=1)
-    async with platform.db.tenant(org_id) as connection:
-        events = [AgentDeployed(org_id=org_id, subject_id=agent_id, data=data) for agent_id in agents]
-        await emit(connection, AGENT_EVENTS, *events)
-
-
-async def closed_with(opened: ClientConnection) -> int:
-    async with asyncio.timeout(20):
-        with pytest.raises(ConnectionClosed) as caught:
-            while True:
-                await opened.recv()
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code
 
 
 async def test_a_change_reaches_the_pages_of_its_organisation_only(platform: TestPlatform) -> None:
@@ -227,79 +171,6 @@ async def test_nodes_are_for_tickets_that_name_them(platform: TestPlatform) -> N
     async with page(platform, org_id, "nodes") as again:
         await ask(again, op="subscribe", channel="nodes", after_seq=frame["seq"] - 1)
         assert (await hear(again))["data"]["subject_id"] == str(node_id)
-
-
-async def test_a_ticket_is_good_once(platform: TestPlatform) -> None:
-    shown = await ticket(platform, await make_organisation(platform.db), "agents")
-    async with connect(address(platform, shown)) as first:
-        await ask(first, op="ping")
-        assert (await hear(first))["type"] == "pong"
-        for again in (shown, "", "x" * 150):
-            async with connect(address(platform, again)) as second:
-                assert await closed_with(second) == 4401
-
-
-@pytest.mark.parametrize(
-    ("origin", "allowed"),
-    [
-        (None, True),
-        ("own", True),
-        ("https://app.example", True),
-        ("https://evil.example", False),
-        ("https://app.example.evil.example", False),
-        ("null", False),
-        ("", False),
-    ],
-)
-async def test_pages_of_foreign_origins_are_refused(
-    platform: TestPlatform, origin: str | None, allowed: bool
-) -> None:
-    own = platform.url("websocket-gateway")
-    shown = await ticket(platform, await make_organisation(platform.db), "agents")
-    headers = {} if origin is None else {"Origin": own if origin == "own" else origin}
-    if allowed:
-        async with connect(address(platform, shown), additional_headers=headers) as opened:
-            await ask(opened, op="ping")
-            assert (await hear(opened))["type"] == "pong"
-        return
-    with pytest.raises(InvalidStatus) as caught:
-        async with connect(address(platform, shown), additional_headers=headers):
-            pass
-    assert caught.value.response.status_code == 403
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        '{"op": "dance"}',
-        '{"op": "subscribe"}',
-        '{"op": "subscribe", "channel": "secrets"}',
-        '{"op": "subscribe", "channel": "agents", "after_seq": -1}',
-        '{"op": "subscribe", "channel": "agents", "after_seq": 99999999999999999999}',
-        '{"op": "subscribe", "channel": "agents", "agent_id": "x"}',
-        '{"op": "subscribe", "channel": "agents", "more": 1}',
-        '{"op": "subscribe", "channel": "logs", "after_seq": 1}',
-        b"\x00\xff",
-    ],
-)
-async def test_nonsense_is_answered_and_the_page_stays_open(
-    platform: TestPlatform, message: str | bytes
-) -> None:
-    async with page(platform, await make_organisation(platform.db)) as opened:
-        await opened.send(message)
-        assert (await hear(opened))["type"] == "error"
-        await ask(opened, op="ping")
-        assert (await hear(opened))["type"] == "pong"
-
-
-async def test_too_long_a_message_ends_the_connection(platform: TestPlatform) -> None:
-    async with page(platform, await make_organisation(platform.db)) as opened:
-        await opened.send("x" * 5000)
-        assert await closed_with(opened) == 1009
 
 
 async def test_a_page_that_does_not_read_is_closed_and_holds_up_nobody(platform: TestPlatform) -> None:
