@@ -17,7 +17,7 @@ class BrainSettings(ServiceSettings):
     commands_per_tick: int = Field(5_000, ge=1, description="orders given in one tick")
     coalesce_seconds: float = Field(0.1, ge=0, description="how long a wake-up waits for others to join it")
     cpu_overcommit: float = Field(
-        16.0, gt=0, description="CPU promised for each core; limits are upper bounds that agents rarely reach"
+        100.0, gt=0, description="CPU promised for each core: agents mostly wait, and limits still bind each"
     )
     memory_overcommit: float = Field(4.0, gt=0, description="memory promised for each byte a node has")
     redeliver_seconds: float = Field(

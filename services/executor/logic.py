@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from services.chassis.clock import Clock
-from services.chassis.errors import IllegalState, NotFound, PlatformError, StaleEpoch
+from services.chassis.errors import IllegalState, NotFound, PlatformError, StaleEpoch, Unavailable
 from services.contracts.agents import Cause
 from services.contracts.executor import InstanceStats, Inventory, Order, OrderReceipt
 from services.contracts.log_processor import LogLine
@@ -91,9 +91,10 @@ class Executor:
 
     async def order(self, order: Order) -> OrderReceipt:
         """Take an order; the same order again changes nothing."""
+        if not self._ready:
+            # Not a refusal: the order is as good a moment later.
+            raise Unavailable("this executor is still starting", retry_after=1)
         try:
-            if not self._ready:
-                return OrderReceipt(command_id=order.command_id, accepted=False, reason="starting")
             self._state.obey(order.epoch)
             if order.kind == "start":
                 self._start(order)
