@@ -110,7 +110,7 @@ class Dispatcher:
             active.status = change.status
         if not done or change.status in TERMINAL or change.status is ExecutionStatus.QUEUED:
             self.drop(active.id)
-        self._watchers.changed(active.id)
+        self._watchers.changed(active.id, ended=not done or change.status in TERMINAL)
         if change.status is ExecutionStatus.QUEUED and done and change.delay_seconds < 0.01:
             self.queued(active.agent_id)
         return done
@@ -136,7 +136,7 @@ class Dispatcher:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
         self.drop(execution_id)
-        self._watchers.changed(execution_id)
+        self._watchers.changed(execution_id, ended=True)
 
     async def lose(self, active: Active, failure: Failed) -> None:
         """An execution's instance is gone: write it, whether or not its attempt has noticed."""

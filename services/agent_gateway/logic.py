@@ -122,7 +122,7 @@ class Gateway:
         """The execution once it is terminal, or as it stands when the time is over."""
         until = self._clock.monotonic() + timeout_seconds
         while True:
-            change = self._watchers.watch(execution_id)
+            change = self._watchers.watch(execution_id, for_end=True)
             try:
                 found = await self.get(org_id, execution_id)
                 left = until - self._clock.monotonic()

@@ -10,18 +10,18 @@ class Watchers:
     """Who waits for which execution."""
 
     def __init__(self) -> None:
-        self._waiting: dict[UUID, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[UUID, dict[asyncio.Future[None], bool]] = {}
 
-    def changed(self, execution_id: UUID) -> None:
-        """Wake who waits for it."""
-        for future in self._waiting.pop(execution_id, ()):
-            if not future.done():
+    def changed(self, execution_id: UUID, *, ended: bool = False) -> None:
+        """Wake who waits for it; who waits for its end sleeps on until it has ended."""
+        for future, for_end in list(self._waiting.get(execution_id, {}).items()):
+            if (ended or not for_end) and not future.done():
                 future.set_result(None)
 
-    def watch(self, execution_id: UUID) -> "asyncio.Future[None]":
+    def watch(self, execution_id: UUID, *, for_end: bool = False) -> "asyncio.Future[None]":
         """A future that is done at the next change; take it before reading, so that none is missed."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(execution_id, set()).add(future)
+        self._waiting.setdefault(execution_id, {})[future] = for_end
         return future
 
     async def wait(self, execution_id: UUID, future: "asyncio.Future[None]", seconds: float) -> None:
@@ -35,6 +35,6 @@ class Watchers:
         """Stop waiting."""
         waiting = self._waiting.get(execution_id)
         if waiting is not None:
-            waiting.discard(future)
+            waiting.pop(future, None)
             if not waiting:
                 del self._waiting[execution_id]
