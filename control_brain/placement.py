@@ -117,14 +117,13 @@ def _tagged(image: str) -> str:
 
 def shortage(node: NodeView, millicores: int, memory_bytes: int) -> str | None:
     """Which capacity the node has too little of; null when the instance fits."""
+    # Said without what others use: the reason is shown to tenants, and stays the same while they come and go.
     if node.used_instances >= node.facts.max_instances:
-        return f"runs {node.used_instances} of {node.facts.max_instances} instances"
+        return f"has its most of {node.facts.max_instances} instances"
     if node.used_millicores + millicores > node.room_millicores:
-        free = max(0, node.room_millicores - node.used_millicores)
-        return f"has {free:.0f} millicores free, {millicores} needed"
+        return f"has less than {millicores} millicores free"
     if node.used_bytes + memory_bytes > node.room_bytes:
-        free = max(0, node.room_bytes - node.used_bytes)
-        return f"has {free / 1024**2:.0f} MiB free, {memory_bytes / 1024**2:.0f} needed"
+        return f"has less than {memory_bytes / 1024**2:.0f} MiB free"
     return None
 
 

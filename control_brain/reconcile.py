@@ -70,6 +70,17 @@ class Plan:
     unfinished: bool = False
     last: UUID | None = None
 
+    def add(self, other: "Plan") -> None:
+        """Take in what was planned for other agents."""
+        self.launches += other.launches
+        self.halts += other.halts
+        self.pauses += other.pauses
+        self.retirements += other.retirements
+        self.words += other.words
+        self.drifted += other.drifted
+        self.unfinished = self.unfinished or other.unfinished
+        self.last = other.last or self.last
+
     @property
     def commands(self) -> int:
         """How many orders the plan gives."""

@@ -14,6 +14,7 @@ class BrainSettings(ServiceSettings):
     )
 
     agents_per_tick: int = Field(10_000, ge=1, description="drifted agents looked at in one tick")
+    agents_per_plan: int = Field(1_000, ge=1, description="agents decided on in one transaction")
     commands_per_tick: int = Field(5_000, ge=1, description="orders given in one tick")
     coalesce_seconds: float = Field(0.1, ge=0, description="how long a wake-up waits for others to join it")
     cpu_overcommit: float = Field(

@@ -48,19 +48,23 @@ class Reconciler:
         self.one_at_a_time = asyncio.Lock()
 
     async def everything(self, fence: Fence, *, audit: bool) -> Plan:
-        """Look at all agents; act on those that drifted."""
-        async with self.one_at_a_time:
-            drifted = await self._sight.drifted(self._cursor, self._settings.agents_per_tick, audit=audit)
-            made = await self._act(fence, drifted)
-            cut = made.unfinished or len(drifted) >= self._settings.agents_per_tick
-            # The next tick goes on behind the last agent of this one, so that nobody waits for ever.
-            self._cursor = made.last if cut and made.last else UUID(int=0)
-            return made
+        """Look at all agents; act on those that drifted, a batch to a transaction."""
+        most, batch = self._settings.commands_per_tick, self._settings.agents_per_plan
+        drifted = await self._sight.drifted(self._cursor, self._settings.agents_per_tick, audit=audit)
+        whole = Plan(unfinished=len(drifted) >= self._settings.agents_per_tick)
+        for first in range(0, len(drifted), batch):
+            if whole.commands >= most:
+                whole.unfinished = True
+                break
+            whole.add(await self.some(fence, drifted[first : first + batch], most - whole.commands))
+        # The next tick goes on behind the last agent of this one, so that nobody waits for ever.
+        self._cursor = whole.last if whole.unfinished and whole.last else UUID(int=0)
+        return whole
 
-    async def some(self, fence: Fence, ids: Sequence[UUID]) -> Plan:
+    async def some(self, fence: Fence, ids: Sequence[UUID], most_commands: int | None = None) -> Plan:
         """Look at these agents only."""
         async with self.one_at_a_time:
-            return await self._act(fence, ids)
+            return await self._act(fence, ids, most_commands or self._settings.commands_per_tick)
 
     async def orphans(self, fence: Fence) -> int:
         """Order the end of processes that nobody wants; returns how many."""
@@ -85,15 +89,13 @@ class Reconciler:
                 await self._changes.decide(connection, fence.epoch, entries)
         return len(orphans)
 
-    async def _act(self, fence: Fence, ids: Sequence[UUID]) -> Plan:
-        if not ids:
-            return Plan()
+    async def _act(self, fence: Fence, ids: Sequence[UUID], most_commands: int) -> Plan:
         async with self._db.system() as connection:
             await fence.check(connection)
             agents = await self._sight.agents(connection, ids)
             nodes = await self._sight.nodes(connection)
             now = await self._sight.now(connection)
-            made = plan(Snapshot(now, agents, nodes), new_id, self._settings.commands_per_tick)
+            made = plan(Snapshot(now, agents, nodes), new_id, most_commands)
             if not made.empty:
                 await self._carry_out(connection, fence.epoch, made)
         if made.words or made.launches:

@@ -93,7 +93,7 @@ async def test_a_job_that_cannot_run_says_why(platform: TestPlatform) -> None:
     async with node(platform, max_instances=1):
         org_id, agent_id = await job_agent(platform)
         await gateway(platform).run_job(request(org_id, agent_id))
-        with pytest.raises(Overloaded, match="runs 1 of 1 instances"):
+        with pytest.raises(Overloaded, match="has its most of 1 instances"):
             await gateway(platform).run_job(request(org_id, agent_id))
         _, strange = foreign = await job_agent(platform, docker_image="redis:7")
         with pytest.raises(RuntimeUnavailable, match="container engine"):
