@@ -44,7 +44,7 @@ def variables(order: Order, key: VirtualKey, places: Places, otel_endpoint: str 
     }
     if spec.mode is AgentMode.JOB:
         injected["AGENTPLANE_INPUT_FILE"] = places.input_file
-        injected["AGENTPLANE_EXECUTION_ID"] = str(order.execution_id)
+        injected["AGENTPLANE_EXECUTION_ID"] = str(order.execution_id or "")
     if otel_endpoint:
         injected["OTEL_EXPORTER_OTLP_ENDPOINT"] = otel_endpoint
         injected["OTEL_SERVICE_NAME"] = order.agent_name

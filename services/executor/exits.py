@@ -3,7 +3,7 @@
 from services.contracts.agents import Cause, InstanceExit
 from services.executor.shim_process import Ended
 
-# Reasons the shim gives of itself; every other is a cause that the executor named when it ordered the end.
+# Reasons that are no causes themselves; every other is the cause that the executor ordered the end for.
 OF_THE_SHIM = {
     "start_failed": Cause.START_FAILED,
     "memory": Cause.OOM_KILLED,
@@ -13,6 +13,7 @@ OF_THE_SHIM = {
     "lost": Cause.INTERNAL,
     "stopped": Cause.AGENT_SHUTDOWN,
     "killed": Cause.AGENT_SHUTDOWN,
+    "platform_stopped": Cause.CONTROL_PLANE_SHUTDOWN,  # said by `agentplane down`
 }
 RETRYABLE_CODE = 75
 

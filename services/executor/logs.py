@@ -24,6 +24,8 @@ class Cursor:
 
 def read(directory: Path, run_id: UUID, cursor: Cursor, limit: int) -> tuple[list[LogLine], Cursor]:
     """The lines at a cursor, oldest first, and the cursor behind them; lines already deleted are skipped."""
+    if _nothing_new(directory, cursor):
+        return [], cursor
     numbers = segments(str(directory))
     if cursor.segment not in numbers:
         if not numbers:
@@ -42,6 +44,16 @@ def read(directory: Path, run_id: UUID, cursor: Cursor, limit: int) -> tuple[lis
         if not later:
             return [], cursor
         cursor = Cursor(later[0], later[0])
+
+
+def _nothing_new(directory: Path, cursor: Cursor) -> bool:
+    # Asked every second of every agent, so it must cost little; a segment's successor is named by its first number.
+    try:
+        size = (directory / f"log.{cursor.segment}").stat().st_size
+    except FileNotFoundError:
+        return False
+    following = directory / f"log.{cursor.number}"
+    return size == cursor.position and (cursor.number == cursor.segment or not following.exists())
 
 
 def _locate(directory: Path, numbers: list[int], wanted: int) -> Cursor:

@@ -59,11 +59,11 @@ class Supervision:
             if held.predecessor is not None:
                 await held.predecessor.ended.wait()
                 held.predecessor = None
-            held.preparing = True
-            await self._driver.prepare(workload)
-            key = await self.key(held)
-            held.preparing = False
             if held.stop_reason is None:
+                held.preparing = True
+                await self._driver.prepare(workload)
+                key = await self.key(held)
+                held.preparing = False
                 await self._driver.start(workload, key)
         except asyncio.CancelledError:
             if held.stop_reason is None:

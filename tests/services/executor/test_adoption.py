@@ -34,9 +34,8 @@ from services.chassis.settings import KEY_PREFIX
 from services.chassis.testing import platform_settings
 from services.contracts.catalog import CALLERS
 from services.contracts.executor import ExecutorClient, Order
-from services.executor.sweep import sweep
 from tests.services.executor.neighbours import Neighbours
-from tests.services.executor.workbench import PYTHON_SERVER, make_directory, order
+from tests.services.executor.workbench import PYTHON_SERVER, make_directory, order, sweep
 
 REPOSITORY = Path(__file__).parents[3]
 KILLS = int(os.environ.get("AGENTPLANE_DRILL_COUNT", "6"))
@@ -149,7 +148,7 @@ async def drill() -> AsyncIterator[Drill]:
         finally:
             if made.process is not None:
                 made.kill()
-            await sweep(directory / "node", 0)
+            await sweep(directory / "node")
             for server in servers:
                 server.should_exit = True
             await asyncio.gather(*serving)

@@ -16,9 +16,8 @@ from services.contracts.executor import ExecutorClient, Order, OrderReceipt
 from services.executor.logic import Executor
 from services.executor.service import service
 from services.executor.settings import ExecutorSettings
-from services.executor.sweep import sweep
 from tests.services.executor.neighbours import Neighbours
-from tests.services.executor.workbench import PYTHON_SERVER, make_directory, order, until
+from tests.services.executor.workbench import PYTHON_SERVER, make_directory, order, sweep, until
 
 
 @dataclass
@@ -51,7 +50,7 @@ async def node() -> AsyncIterator[Node]:
         yield Node(
             platform.client(ExecutorClient, "control-brain"), platform.logic("executor"), told, directory
         )
-        await sweep(directory, 0)
+        await sweep(directory)
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -14,9 +14,11 @@ import pytest
 import pytest_asyncio
 
 from services.chassis.errors import IsolationUnavailable, RuntimeUnavailable
+from services.chassis.ids import new_id
 from services.contracts.agents import Cause, IsolationLevel
-from services.executor import interpreters
+from services.executor import interpreters, logs
 from services.executor.exits import cause_of
+from services.executor.log_file import LogWriter
 from services.executor.logs import Cursor
 from services.executor.plan import Plan
 from services.executor.processes import tree
@@ -282,3 +284,21 @@ def test_an_interpreter_nobody_else_can_enter_is_copied(node: Bench) -> None:
     assert copied is not None
     assert copied.prefix.is_relative_to(node.directory)
     assert copied.version == sys.version.split()[0]
+
+
+async def test_a_long_log_is_cut_at_its_beginning_and_read_on_across_segments(tmp_path: Path) -> None:
+    writer = LogWriter(str(tmp_path), segment_bytes=1_000, segments=3)
+    for number in range(300):
+        writer.write(b"o", b"line %d\n" % number)
+    run_id = new_id()
+    lines, cursor = logs.read(tmp_path, run_id, Cursor(0), 1_000)
+    seen = list(lines)
+    while lines:
+        lines, cursor = logs.read(tmp_path, run_id, cursor, 1_000)
+        seen += lines
+    assert [line.line for line in seen] == [f"line {line.offset}" for line in seen]
+    assert seen[0].offset > 0 and seen[-1].offset == 299
+    assert [line.line for line in logs.tail(tmp_path, 2)] == ["line 298", "line 299"]
+    writer.write(b"e", b"more\n")
+    assert [line.line for line in logs.read(tmp_path, run_id, cursor, 10)[0]] == ["more"]
+    assert [line.offset for line in logs.read(tmp_path, run_id, Cursor(299), 10)[0]] == [299, 300]

@@ -21,8 +21,7 @@ from services.executor.driver import Observed
 from services.executor.logs import Cursor
 from services.executor.process_driver import ProcessDriver
 from services.executor.settings import ExecutorSettings
-from services.executor.shim_process import Ended
-from services.executor.sweep import sweep
+from services.executor.shim_process import Ended, ShimProcess
 from services.executor.workload import Workload, Workloads
 
 ROOT = os.geteuid() == 0
@@ -60,6 +59,13 @@ def make_directory() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="agentplane-node-"))
     directory.chmod(0o711)
     return directory
+
+
+async def sweep(directory: Path) -> None:
+    """End whatever runs below a node's directory."""
+    places = [*directory.glob("instances/*"), *directory.glob("environments/*.build")]
+    shims = [shim for shim in map(ShimProcess, places) if shim.kill("killed")]
+    await asyncio.gather(*(shim.wait() for shim in shims))
 
 
 async def no_bundles(org_id: UUID, digest: str) -> bytes:
@@ -140,7 +146,7 @@ async def bench(
         await driver.probe()
         yield Bench(directory, driver)
     finally:
-        await sweep(directory, 0)
+        await sweep(directory)
         shutil.rmtree(directory, ignore_errors=True)
 
 
