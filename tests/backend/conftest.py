@@ -12,7 +12,6 @@ from backend.permissions import PERMISSIONS
 from backend.services.passwords import Passwords
 from backend.settings import BackendSettings
 from backend.stores.identity_store import IdentityStore
-from services import assembly
 from services.chassis.ids import new_id
 from services.chassis.settings import ServiceSettings
 from services.chassis.testing import TestPlatform
@@ -27,11 +26,6 @@ BESIDE += ["agent-gateway", "agent-observability", "control-brain"]
 
 def backend_settings(**changed: object) -> BackendSettings:
     return BackendSettings(jwt_secret_key=SecretStr("t" * 44), **changed)  # type: ignore[arg-type]
-
-
-def landed(*names: str) -> list[str]:
-    there = {entry.name for entry in assembly.landed()}
-    return [name for name in names if name in there]
 
 
 @dataclass
@@ -77,7 +71,7 @@ def overrides() -> list[ServiceSettings]:
 
 @pytest.fixture(scope="session")
 async def platform(stores: WorkerStores, overrides: list[ServiceSettings]) -> AsyncIterator[TestPlatform]:
-    names = ["backend", *landed(*BESIDE)]
+    names = ["backend", *BESIDE]
     async with platform_of(names, stores.environment(), listen=True, overrides=overrides) as platform:
         yield platform
 

@@ -8,10 +8,7 @@ import orjson
 import pytest
 
 from services.chassis.ids import new_id
-from tests.backend.conftest import landed
 from tests.backend.test_agents import deployed
-
-pytestmark = pytest.mark.skipif(not landed("agent-gateway"), reason="the agent-gateway is not there")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from services.contracts.catalog import STATUS_TABLE
 from services.contracts.live import Ticket, ticket_key
 from services.contracts.node_manager import NodeManagerClient
 from services.embedded.testing import WorkerStores
-from tests.backend.conftest import PASSWORD, Tenant, backend_settings, landed, make_tenant
+from tests.backend.conftest import PASSWORD, Tenant, backend_settings, make_tenant
 from tests.backend.test_agents import an_agent
 from tests.backend.test_feasibility import a_node
 from tests.platform import platform_of
@@ -39,8 +39,6 @@ async def test_the_table_of_services_is_whole(api: httpx.AsyncClient) -> None:
 async def test_nodes_are_cordoned_by_operators_only(
     platform: TestPlatform, overrides: list[ServiceSettings]
 ) -> None:
-    if not landed("node-manager"):
-        pytest.skip("the node-manager is not there")
     # The node stays cordoned, so that it takes no agent of another test.
     facts = a_node(name=f"node-{new_id().hex[-8:]}", drivers=["process", "docker"])
     await platform.client(NodeManagerClient, "executor").register(facts)
@@ -56,8 +54,6 @@ async def test_nodes_are_cordoned_by_operators_only(
 
 
 async def test_the_brain_shows_only_the_organisations_own(platform: TestPlatform) -> None:
-    if not landed("control-brain"):
-        pytest.skip("the control-brain is not there")
     mine, other = await make_tenant(platform), await make_tenant(platform)
     async with mine.client() as api, other.client() as theirs:
         made = (await api.post("/agents", json=an_agent())).json()["id"]
