@@ -47,7 +47,7 @@ def read(directory: Path, run_id: UUID, cursor: Cursor, limit: int) -> tuple[lis
 
 
 def _nothing_new(directory: Path, cursor: Cursor) -> bool:
-    # Asked every second of every agent, so it must cost little; a segment's successor is named by its first number.
+    # Asked of every agent every second, so it must cost little; a segment is named by its first record.
     try:
         size = (directory / f"log.{cursor.segment}").stat().st_size
     except FileNotFoundError:
