@@ -1,6 +1,7 @@
 """Logging in, staying so, and logging out."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Body
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from backend.permissions import Principal, anyone_known, public
 from backend.routing import TheBackend, api_router
 from backend.schemas.auth import AccessToken, Login, Me, Refresh
 from backend.services.sessions import Signed
+from backend.stores.session_store import SessionIdentity
 from services.chassis.errors import Unauthenticated
 from services.chassis.problem import problem_response
 
@@ -31,7 +33,7 @@ async def log_in(login: Login, request: Request, response: Response, backend: Th
     """Exchange an e-mail address and a password for an access token and a session."""
     address = request.client.host if request.client else None
     signed = await backend.sessions.log_in(login, request.headers.get("user-agent"), address)
-    _note_principal(request, signed)
+    _note_principal(request, signed.session_id, signed.identity)
     cli = login.client == "cli"
     if not cli:
         set_cookies(response, request, signed.refresh_token, backend.settings.session_days)
@@ -58,7 +60,7 @@ async def refresh_session(
         ended = problem_response(error, request.url.path)
         clear_cookies(ended)
         return ended
-    _note_principal(request, signed)
+    _note_principal(request, signed.session_id, signed.identity)
     if not from_body:
         set_cookies(response, request, signed.refresh_token, backend.settings.session_days)
     return _answer(backend, signed, show_refresh=from_body)
@@ -72,9 +74,10 @@ async def log_out(request: Request, backend: TheBackend, given: GivenToken = Non
         refuse_foreign_site(request, backend.settings.cors_origins)
         token = request.cookies.get(REFRESH_COOKIE)
     if token:
-        session_id = await backend.sessions.log_out(token)
-        if session_id is not None:
-            backend.authentication.forget(session_id)
+        ended = await backend.sessions.log_out(token)
+        if ended is not None:
+            backend.authentication.forget(ended[0])
+            _note_principal(request, *ended)
     response = Response(status_code=204)
     clear_cookies(response)
     return response
@@ -86,9 +89,8 @@ async def get_me(principal: Annotated[Principal, anyone_known()], backend: TheBa
     return await backend.organisations.me(principal)
 
 
-def _note_principal(request: Request, signed: Signed) -> None:
+def _note_principal(request: Request, session_id: UUID, identity: SessionIdentity) -> None:
     # The record of this very request names who it turned out to be.
-    identity = signed.identity
     request.state.principal = Principal(
         kind="user",
         id=identity.user_id,
@@ -96,5 +98,5 @@ def _note_principal(request: Request, signed: Signed) -> None:
         org_id=identity.org_id,
         permissions=frozenset(),
         role=identity.role,
-        session_id=signed.session_id,
+        session_id=session_id,
     )

@@ -90,12 +90,14 @@ class Sessions:
             session_id, successor = await self._after_a_race(token)
         return await self._signed(session_id, successor)
 
-    async def log_out(self, token: str) -> UUID | None:
-        """End the session of a refresh token; returns which."""
+    async def log_out(self, token: str) -> tuple[UUID, SessionIdentity] | None:
+        """End the session of a refresh token; returns which and whose, unless it had ended before."""
         session_id = await self._store.session_of(token_hash(token))
-        if session_id is not None:
-            await self._store.revoke(session_id, "logged out")
-        return session_id
+        identity = await self._store.identity(session_id) if session_id else None
+        if session_id is None or identity is None:
+            return None
+        await self._store.revoke(session_id, "logged out")
+        return session_id, identity
 
     async def _check_password(self, login: Login, address: str | None) -> Account:
         password = login.password.get_secret_value()

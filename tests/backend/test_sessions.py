@@ -122,12 +122,15 @@ async def test_another_site_cannot_refresh(tenant: Tenant) -> None:
         assert own.status_code == 200
 
 
-async def test_logging_out_ends_the_access_token_too(tenant: Tenant) -> None:
+async def test_logging_out_ends_the_access_token_too(tenant: Tenant, api: httpx.AsyncClient) -> None:
     async with logged_in(tenant) as client:
         assert (await client.get("/auth/me")).status_code == 200
         assert (await client.post("/auth/logout", headers=ASK)).status_code == 204
         assert (await client.get("/auth/me")).status_code == 401
         assert (await client.post("/auth/refresh", headers=ASK)).status_code == 401
+        records = (await api.get("/audit", params={"limit": 2})).json()["items"]
+        assert [record["action"] for record in records] == ["log_out", "log_in"]
+        assert records[0]["actor_label"] == tenant.email
 
 
 async def test_a_revoked_key_is_refused_within_a_second(tenant: Tenant, api: httpx.AsyncClient) -> None:
