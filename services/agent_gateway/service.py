@@ -46,28 +46,13 @@ def build(resources: Resources) -> Gateway:
     dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers)
     brain = resources.client(ControlBrainClient)
     jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
-    keys = Keys(
-        KeyStore(resources.db),
-        clock,
-        resources.platform.service_keys["agent-gateway"],
-        settings.token_seconds,
-        settings.key_cache_seconds,
-    )
+    keys = _keys(resources, settings)
     recorder = Recorder(journal, clock, settings.prices, settings.journal_seconds)
     scripted = ScriptedProvider(clock)
     upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
     calls = ModelCalls(upstreams, recorder, clock, settings.max_call_bytes)
-    keeping = Keeping(
-        queue,
-        changes,
-        dispatcher,
-        jobs,
-        keys,
-        endpoints,
-        active,
-        resources.client(NodeManagerClient),
-        settings.gone_seconds,
-    )
+    nodes = resources.client(NodeManagerClient)
+    keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
     return Gateway(
         executions=ExecutionStore(resources.db),
         dispatcher=dispatcher,
@@ -81,6 +66,17 @@ def build(resources: Resources) -> Gateway:
         outbound=(agents, providers),
         face=Face(keys, active, calls, upstreams, queue, dispatcher, settings.max_call_bytes),
         clock=clock,
+    )
+
+
+def _keys(resources: Resources, settings: GatewaySettings) -> Keys:
+    # Keys are derived from the gateway's own service key: a secret of its own that outlives restarts.
+    return Keys(
+        KeyStore(resources.db),
+        resources.clock,
+        resources.platform.service_keys["agent-gateway"],
+        settings.token_seconds,
+        settings.key_cache_seconds,
     )
 
 

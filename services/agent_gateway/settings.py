@@ -46,7 +46,6 @@ class GatewaySettings(ServiceSettings):
     )
     token_seconds: float = Field(900, gt=0, le=900, description="life of a rotated token")
     key_cache_seconds: float = Field(0.8, ge=0, le=1, description="a revoked key works at most so long")
-    refresh_seconds: float = Field(5, gt=0, description="between two looks at the ready instances")
     gone_seconds: float = Field(
         30, gt=0, description="an instance missing from the ready ones so long is gone, with what it accepted"
     )
