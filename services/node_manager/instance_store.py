@@ -7,7 +7,7 @@ from services.chassis.database import Connection, Database, Row
 from services.contracts.agents import InstanceState
 from services.contracts.executor import InstanceReport
 from services.contracts.node_manager import Endpoint
-from services.node_manager.observing import Known, Observation
+from services.node_manager.observing import ENDED, Known, Observation
 
 _COLUMNS = """
 SELECT org_id, id, agent_id, owner_kind, execution_id, ordinal, incarnation, run_id, node_id,
@@ -17,13 +17,15 @@ SELECT org_id, id, agent_id, owner_kind, execution_id, ordinal, incarnation, run
 FROM agent_instances
 """
 
-# An incarnation that the brain has replaced meanwhile is left alone.
+# An incarnation that the brain has replaced meanwhile is left alone. How the last one ended stays on record.
 _OBSERVE = """
 UPDATE agent_instances i SET observed_state = t.state, observed_incarnation = t.incarnation,
     observed_ready = t.ready, observed_endpoint = t.endpoint, observed_pid = t.pid,
     observed_isolation = t.isolation, observed_enforcement = t.enforcement,
     observed_started_at = t.started_at, observed_ready_at = t.ready_at,
-    observed_finished_at = t.finished_at, observed_exit = t.exit, observed_at = clock_timestamp()
+    observed_finished_at = t.finished_at,
+    observed_exit = CASE WHEN t.state IN ('exited', 'lost') THEN t.exit ELSE i.observed_exit END,
+    observed_at = clock_timestamp()
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bool[], $5::text[], $6::int[], $7::text[], $8::jsonb[],
     $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::jsonb[])
     AS t (id, incarnation, state, ready, endpoint, pid, isolation, enforcement, started_at, ready_at,
@@ -75,7 +77,7 @@ class InstanceStore:
             node_ids,
         )
         known = (_known(row) for row in rows)
-        return [each for each in known if each.state not in {InstanceState.EXITED, InstanceState.LOST}]
+        return [each for each in known if each.state not in ENDED]
 
     async def observe(self, connection: Connection, seen: Sequence[Observation]) -> None:
         """Write what was seen."""
@@ -129,6 +131,7 @@ class InstanceStore:
 def _known(row: Row) -> Known:
     # What was seen of an earlier incarnation says nothing of the present one.
     seen = row["observed_incarnation"] == row["incarnation"]
+    state = InstanceState(row["observed_state"]) if seen else InstanceState.PENDING
     return Known(
         org_id=row["org_id"],
         id=row["id"],
@@ -140,7 +143,7 @@ def _known(row: Row) -> Known:
         run_id=row["run_id"],
         node_id=row["node_id"],
         retired=row["retired"],
-        state=InstanceState(row["observed_state"]) if seen else InstanceState.PENDING,
+        state=state,
         ready=seen and row["observed_ready"],
         endpoint=row["observed_endpoint"] if seen else None,
         pid=row["observed_pid"] if seen else None,
@@ -149,5 +152,5 @@ def _known(row: Row) -> Known:
         started_at=row["observed_started_at"] if seen else None,
         ready_at=row["observed_ready_at"] if seen else None,
         finished_at=row["observed_finished_at"] if seen else None,
-        exit=row["observed_exit"] if seen else None,
+        exit=row["observed_exit"] if state in ENDED else None,
     )

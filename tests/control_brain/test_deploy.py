@@ -61,6 +61,8 @@ async def test_a_crashed_agent_comes_back_at_once_and_then_backs_off(platform: T
 
         again = await until(look, lambda seen: seen.incarnation == 2 and seen.ready)
         assert again.restart_count == 1
+        assert again.last_exit is not None
+        assert again.last_exit.code == 1
         assert again.run_id != there.taken[0].run_id
         await end_of(there, 1, code=1, cause="exit_nonzero")
         resting = await until(look, lambda seen: seen.backoff_until is not None)
