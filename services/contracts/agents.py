@@ -95,7 +95,9 @@ class AgentSpec(Contract):
     )
     cpu_limit: float = Field(1.0, gt=0, le=256, description="cores")
     memory_limit_bytes: int = Field(512 * 1024**2, ge=16 * 1024**2, description="bytes")
-    isolation: IsolationLevel | None = Field(None, description="the level it gets; null takes the node's strongest")
+    isolation: IsolationLevel | None = Field(
+        None, description="the level it gets; null takes the node's strongest"
+    )
     require_enforcement: bool = False
     concurrency: int = Field(1, ge=1, le=1000, description="executions one instance takes at a time")
     invoke_path: str = "/invoke"
