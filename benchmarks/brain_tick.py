@@ -3,10 +3,12 @@ The brain's tick: from rows in the database to committed orders, with 1 % of the
 
 A hundred ticks in a row at each size, on PostgreSQL with the settings of local mode. Each tick finds fresh
 drift: 60 % crashed, 20 % lost with their node, 20 % just deployed. Between ticks, unmeasured, every
-order is made to look carried out. CPU is that of this process and of its PostgreSQL backends, from /proc.
+order is made to look carried out. CPU is that of this process and of every process of the PostgreSQL server
+(backends, parallel workers, writers), from /proc.
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import tempfile
@@ -15,6 +17,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from benchmarks.report import Report, publish
 from control_brain.logic import LEASE, Brain
@@ -34,7 +38,6 @@ from tests.control_brain.node import facts
 SIZES = tuple(map(int, os.environ.get("AGENTPLANE_BENCH_SIZES", "10000,100000").split(",")))
 TICKS = int(os.environ.get("AGENTPLANE_BENCH_TICKS", "100"))
 NODES = 100
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 GOAL_SECONDS = {10_000: 0.15, 100_000: 1.0}
 
 _AGENTS = """
@@ -76,10 +79,6 @@ UPDATE agent_instances SET observed_state = 'running', observed_incarnation = in
 WHERE retired_at IS NULL AND NOT settled
 """
 
-_BACKENDS = (
-    "SELECT pid FROM pg_stat_activity WHERE application_name = 'agentplane' AND datname = current_database()"
-)
-
 SPEC = {
     "docker_image": "agent-runtime:latest",
     "mode": "service",
@@ -120,15 +119,18 @@ class Bench:
 
     async def tick(self, samples: Samples | None) -> None:
         """One tick, measured."""
-        backends = [row["pid"] for row in await self.db.fetch(_BACKENDS)]
-        before, spent = _cpu(backends), time.process_time()
+        row = await self.db.fetchrow("SELECT pg_backend_pid() AS pid")
+        assert row is not None
+        server = psutil.Process(row["pid"]).parent()
+        assert server is not None
+        before, spent = _cpu(server), time.process_time()
         started = time.perf_counter()
         _, orders = await self.brain.tick(self.fence)
         wall, mine = time.perf_counter() - started, time.process_time() - spent
         if samples is not None:
             samples.wall.append(wall)
             samples.brain.append(mine)
-            samples.database.append(_cpu(backends) - before)
+            samples.database.append(_cpu(server) - before)
             samples.orders.append(orders)
 
     async def drift(self, share: float) -> None:
@@ -230,15 +232,15 @@ async def _populate(db: Database, size: int) -> Sequence[object]:
     return agents
 
 
-def _cpu(pids: Sequence[int]) -> float:
-    total = 0.0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            continue
-        total += (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-    return total
+def _cpu(server: psutil.Process) -> float:
+    """Seconds that all processes of the server have used, those that ended (parallel workers) included."""
+    times = server.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in server.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            own = child.cpu_times()
+            total += own.user + own.system
+    return float(total)
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
