@@ -1,5 +1,6 @@
 """Keeping executions alive or ending them: leases, deadlines, take-over, and instances that went away."""
 
+import asyncio
 from uuid import UUID
 
 import structlog
@@ -52,6 +53,7 @@ class Keeping:
         self._active = active
         self._nodes = nodes
         self._gone_seconds = gone_seconds
+        self.look = asyncio.Event()
 
     async def refresh(self) -> None:
         """Take over node-manager's list of ready instances; what was replaced or long missing is gone."""
@@ -75,7 +77,8 @@ class Keeping:
     async def instance_changed(self, event: AgentEvent) -> None:
         """Use what an event says of an instance."""
         if isinstance(event, InstanceReady):
-            await self.refresh()
+            # Many become ready at once when an agent is scaled: one look answers for all of them.
+            self.look.set()
         elif isinstance(event, InstanceUnready):
             self._endpoints.unready(event.data.run_id)
         elif isinstance(event, InstanceStarted) and event.data.execution_id is not None:

@@ -95,7 +95,7 @@ service: Service[Any] = Service(
         every(1, Gateway.tidy_jobs),
         every(0.5, Gateway.look_for_work),
         every(0.5, Gateway.expire),
-        every(5, Gateway.refresh),
+        every(5, Gateway.refresh, woken_by=lambda gateway: gateway.keeping.look),
         every(3, Gateway.renew),
         every(1, Gateway.take_over),
         every(3600, Gateway.sweep_keys),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.contracts.agents import Cause
+from services.contracts.agents import Cause, InstanceData, InstanceReady, InstanceState
 from services.contracts.executions import ExecutionStatus
 from tests.services.agent_gateway.conftest import World, WorldMaker, eventually
 
@@ -83,6 +83,26 @@ async def test_a_result_may_come_later(world: World) -> None:
     await world.agent()
     ended = await world.run({"do": "later", "output": {"late": True}})
     assert (ended.status, ended.output) == (ExecutionStatus.SUCCEEDED, {"late": True})
+
+
+async def test_a_ready_instance_is_used_before_the_next_refresh(world: World) -> None:
+    agent = await world.agent()
+    world.neighbours.ready.clear()
+    await world.gateway.refresh()
+    made = await world.create({"do": "echo"})
+    world.neighbours.ready.append(agent.endpoint)
+    at = agent.endpoint
+    data = InstanceData(
+        agent_id=at.agent_id,
+        ordinal=0,
+        incarnation=1,
+        run_id=at.run_id,
+        state=InstanceState.RUNNING,
+        ready=True,
+    )
+    await world.gateway.instance_changed(InstanceReady(subject_id=at.instance_id, data=data))
+    ended = await world.client.wait(world.org_id, made.id, 2)
+    assert ended.status is ExecutionStatus.SUCCEEDED
 
 
 async def test_an_instance_gets_no_more_than_it_takes(world: World) -> None:
