@@ -70,9 +70,10 @@ CREATE TABLE memories (
     FOREIGN KEY (org_id, agent_id) REFERENCES agents (org_id, id),
     CHECK ((valid_to IS NULL) = (end_reason IS NULL))
 );
-CREATE UNIQUE INDEX memories_current ON memories (org_id, id) WHERE valid_to IS NULL;
-CREATE UNIQUE INDEX memories_same ON memories (org_id, collection_id, type, content_hash) WHERE valid_to IS NULL;
-CREATE INDEX memories_history ON memories (org_id, collection_id, id DESC);
+-- No second index begins with org_id: before statistics exist, all that do look alike to the planner.
+CREATE UNIQUE INDEX memories_current ON memories (id) WHERE valid_to IS NULL;
+CREATE UNIQUE INDEX memories_same ON memories (collection_id, type, content_hash) WHERE valid_to IS NULL;
+CREATE INDEX memories_history ON memories (collection_id, id DESC);
 CREATE INDEX memories_expiring ON memories (expires_at) WHERE valid_to IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX memories_ended ON memories (valid_to) WHERE valid_to IS NOT NULL;
 CALL protect_tenant_table('memories');
@@ -121,9 +122,9 @@ ALTER TABLE memory_vectors ALTER COLUMN embedding SET STORAGE PLAIN;
 ALTER TABLE memory_vectors SET (
     autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.02
 );
-CREATE INDEX memory_vectors_near ON memory_vectors (org_id, model_id, collection_id)
-    INCLUDE (memory_id, expires_at, signature);
-CREATE INDEX memory_vectors_content ON memory_vectors (org_id, content_hash, model_id);
+CREATE INDEX memory_vectors_near ON memory_vectors (collection_id, model_id)
+    INCLUDE (org_id, memory_id, expires_at, signature);
+CREATE INDEX memory_vectors_content ON memory_vectors (content_hash, org_id, model_id);
 CALL protect_tenant_table('memory_vectors');
 
 -- Embeddings of versions that ended: the cache by content, and what a search `as_of` the past compares with.
@@ -150,7 +151,7 @@ CREATE TABLE memory_pending (
     PRIMARY KEY (org_id, memory_id)
 );
 CREATE INDEX memory_pending_due ON memory_pending (not_before);
-CREATE INDEX memory_pending_collection ON memory_pending (org_id, collection_id);
+CREATE INDEX memory_pending_collection ON memory_pending (collection_id);
 CALL protect_tenant_table('memory_pending');
 
 CREATE TABLE memory_usage (

@@ -9,6 +9,7 @@ from services.chassis.clock import Clock
 from services.chassis.contract import Page
 from services.chassis.database import Database, Row
 from services.chassis.errors import Invalid, NotFound
+from services.chassis.leases import Fence
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.memories import (
     ExportedMemory,
@@ -34,6 +35,7 @@ from services.memory_vector_engine.searching import Searcher, meant
 from services.memory_vector_engine.settings import MemorySettings
 from services.memory_vector_engine.sizes import Sizes
 from services.memory_vector_engine.usage import Usage
+from services.memory_vector_engine.weighing import Weighing
 from services.memory_vector_engine.writing import Writer
 
 SWEPT_AT_ONCE = 1_000
@@ -51,6 +53,7 @@ class Memories:
         sizes: Sizes,
         usage: Usage,
         writer: Writer,
+        weighing: Weighing,
         journal: AgentObservabilityClient,
         clock: Clock,
     ) -> None:
@@ -63,6 +66,7 @@ class Memories:
         self._reading = ReadingStore(db)
         self._housekeeping = HousekeepingStore(db)
         self._searcher = Searcher(db, settings, embeddings, sizes, journal, clock)
+        self._weighing = weighing
         self.backfill = backfill
 
     async def write(self, org_id: UUID, memories: Sequence[WriteMemory], actor: str) -> list[WrittenMemory]:
@@ -162,6 +166,10 @@ class Memories:
     async def embed_waiting(self) -> None:
         """Embed what waits."""
         await self.backfill.run()
+
+    async def weigh_grown(self, fence: Fence) -> None:
+        """Find the fusion weights of collections that have grown; one replica does."""
+        await self._weighing.run()
 
     async def sweep_expired(self) -> int:
         """End what has expired, in batches, and forget history that is old; returns how many ended."""

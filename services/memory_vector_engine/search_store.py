@@ -98,7 +98,8 @@ def statement_of(question: Question) -> tuple[str, Parameters]:
         "SELECT m.*, r.vector_rank, r.similarity, r.lexical_rank, r.bm25, r.terms, r.fused,"
         " 0.95 + 0.05 * m.importance AS importance_factor,"
         f" coalesce(power(0.5, extract(epoch FROM now() - m.created_at) / 86400 / {half_life}), 1)::float8"
-        f" AS age_factor FROM ranked r JOIN {source} m ON m.id = r.id WHERE {conditions}"
+        f" AS age_factor FROM ranked r CROSS JOIN LATERAL (SELECT * FROM {source} m"
+        f" WHERE m.id = r.id AND {conditions} OFFSET 0) m"
     )
     ordered = (
         f"SELECT * FROM ({final}) s ORDER BY fused * importance_factor * age_factor DESC, id DESC"
@@ -124,23 +125,31 @@ def _vector_leg(question: Question, org: str, filters: list[str], parameters: Pa
     return [
         f"near AS MATERIALIZED (SELECT v.memory_id FROM {source} WHERE {where}"
         f" ORDER BY v.signature <~> {signature} LIMIT {candidates})",
-        f"vector_leg AS MATERIALIZED (SELECT {measured} FROM near JOIN memory_vectors v ON v.org_id = {org}"
-        f" AND v.memory_id = near.memory_id AND v.model_id = {model} {nearest})",
+        f"vector_leg AS MATERIALIZED (SELECT {measured} FROM near CROSS JOIN LATERAL (SELECT * FROM"
+        f" memory_vectors v WHERE v.org_id = {org} AND v.memory_id = near.memory_id AND v.model_id = {model}"
+        f" OFFSET 0) v {nearest})",
     ]
 
 
 def _vectors(
     question: Question, org: str, model: str, filters: list[str], parameters: Parameters
 ) -> tuple[str, str]:
-    where = [f"v.org_id = {org}", f"v.model_id = {model}", "(v.expires_at IS NULL OR v.expires_at > now())"]
-    if question.collections is not None:
-        where.append(_among("v.collection_id", question.collections, parameters))
+    where = [
+        f"v.org_id = {org}",
+        f"v.model_id = {model}",
+        _among("v.collection_id", question.size.ids, parameters),
+        "(v.expires_at IS NULL OR v.expires_at > now())",
+    ]
     if not filters:
         return "memory_vectors v", " AND ".join(where)
-    joined = (
-        f"memory_vectors v JOIN memories m ON m.org_id = {org} AND m.id = v.memory_id AND m.valid_to IS NULL"
-    )
-    return joined, " AND ".join(where + filters)
+    matching = _matching(org, "v.memory_id", filters)
+    return f"memory_vectors v CROSS JOIN LATERAL ({matching}) m", " AND ".join(where)
+
+
+def _matching(org: str, memory_id: str, filters: list[str]) -> str:
+    # OFFSET 0 keeps this a look-up by id: with old statistics the planner would read a whole organisation.
+    conditions = " AND ".join([f"m.org_id = {org}", f"m.id = {memory_id}", "m.valid_to IS NULL", *filters])
+    return f"SELECT FROM memories m WHERE {conditions} OFFSET 0"
 
 
 def _lexical_leg(question: Question, org: str, filters: list[str], parameters: Parameters) -> list[str]:
@@ -150,8 +159,7 @@ def _lexical_leg(question: Question, org: str, filters: list[str], parameters: P
     limit = parameters.add(question.pool, "int")
     scored = "SELECT id, bm25, terms FROM scores"
     if filters:
-        scored += f" JOIN memories m USING (id) WHERE m.org_id = {org} AND m.valid_to IS NULL AND "
-        scored += " AND ".join(filters)
+        scored += f" CROSS JOIN LATERAL ({_matching(org, 'scores.id', filters)}) m"
     return [
         _terms(question, parameters),
         "postings AS MATERIALIZED (SELECT p.term, p.memory_id AS id, p.frequency, p.words FROM memory_terms p"

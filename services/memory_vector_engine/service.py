@@ -14,6 +14,7 @@ from services.memory_vector_engine.settings import MemorySettings
 from services.memory_vector_engine.sizes import Sizes
 from services.memory_vector_engine.usage import Usage
 from services.memory_vector_engine.vector_store import VectorStore
+from services.memory_vector_engine.weighing import Weighing
 from services.memory_vector_engine.writing import Writer
 
 
@@ -25,14 +26,16 @@ def build(resources: Resources) -> Memories:
     vectors = VectorStore(db)
     sizes = Sizes(CollectionStore(db), clock)
     usage = Usage(HousekeepingStore(db), clock, resources.metrics)
+    backfill = Backfill(settings, embeddings, ModelStore(db), vectors, sizes, usage)
     return Memories(
         db,
         settings,
         embeddings,
-        Backfill(settings, embeddings, ModelStore(db), vectors, sizes, usage),
+        backfill,
         sizes,
         usage,
         Writer(db, settings, vectors),
+        Weighing(db, settings, embeddings, backfill, sizes, usage),
         resources.client(AgentObservabilityClient),
         clock,
     )
@@ -45,6 +48,7 @@ service = Service(
     loops=[
         every(1, Memories.embed_waiting, woken_by=lambda memories: memories.backfill.wake),
         every(15, Memories.sweep_expired),
+        every(10, Memories.weigh_grown, exclusive=True),
         every(5, Memories.write_usage_down),
     ],
     roles=["tenant", "system"],

@@ -55,7 +55,7 @@ _STORE = """
 WITH given AS MATERIALIZED (
     SELECT g.org_id, g.memory_id, m.collection_id, m.content_hash, m.expires_at, g.signature,
            ($6::real[])[(g.slot - 1) * 1536 + 1 : g.slot * 1536]::halfvec(1536) AS embedding
-    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bit[], $5::int[])
+    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::varbit[], $5::int[])
         AS g (org_id, memory_id, content_hash, signature, slot)
     JOIN memories m ON m.org_id = g.org_id AND m.id = g.memory_id AND m.valid_to IS NULL
         AND m.content_hash = g.content_hash
