@@ -68,6 +68,12 @@ class Limiter:
         plan.cpu_cores = cpu_cores if "cpu" in watched else 0.0
         plan.max_processes = processes if "pids" in watched else 0
 
+    def remove(self, name: str) -> None:
+        """Remove control groups that a shim which was killed left behind; empty by now."""
+        for parent in self.parents.values():
+            with contextlib.suppress(OSError):
+                (parent / name).rmdir()
+
 
 def probe(name: str, *, cgroups: bool, watchdog: bool) -> Limiter:
     """Find out, by doing it, which control groups this node can make and move a process into."""

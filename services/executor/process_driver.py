@@ -90,6 +90,7 @@ class ProcessDriver:
     def release(self, run_id: UUID) -> None:
         """Give back what was reserved for a workload that is being forgotten."""
         self._reserved.pop(run_id, None)
+        self._limiter.remove(str(run_id))
 
     def plan(self, order: Order) -> Record:
         """Decide how an order would be run; refuse what this machine cannot do."""

@@ -1,6 +1,7 @@
 """What the executor's tests share: a node directory that agents can reach, a driver, and orders."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -147,6 +148,11 @@ async def bench(
         yield Bench(directory, driver)
     finally:
         await sweep(directory)
+        for run_id in list(driver._reserved):
+            driver.release(run_id)
+        for group in driver._limiter.parents.values():
+            with contextlib.suppress(OSError):
+                group.rmdir()
         shutil.rmtree(directory, ignore_errors=True)
 
 
