@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from services.chassis.testing import TestPlatform
 from services.embedded.testing import WorkerStores
 from services.secrets_manager.settings import SecretsSettings
-from tests.backend.conftest import BESIDE, PASSWORD, Tenant, backend_settings, landed, make_tenant
+from tests.backend.conftest import BESIDE, PASSWORD, Tenant, backend_settings, make_tenant
 from tests.platform import MASTER_KEY, platform_of
 
 COMMAND = Path(sys.executable).parent / "agentplane"
@@ -67,7 +67,7 @@ class Person:
 @pytest.fixture(scope="module")
 async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
     overrides = [SecretsSettings(master_key=SecretStr(MASTER_KEY)), backend_settings()]
-    names = ["backend", *landed(*BESIDE)]
+    names = ["backend", *BESIDE]
     async with platform_of(names, stores.environment(), listen=True, overrides=overrides) as platform:
         yield platform
 
