@@ -27,6 +27,7 @@ from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.control_brain import ControlBrainClient
 from services.contracts.event_processor import EventProcessorClient
 from services.contracts.log_processor import LogProcessorClient
+from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
 
 
@@ -39,6 +40,7 @@ class Clients:
     metrics: MetricsCollectorClient
     events: EventProcessorClient
     observability: AgentObservabilityClient
+    memory: MemoryVectorEngineClient
 
 
 @dataclass(frozen=True)

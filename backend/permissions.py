@@ -26,9 +26,17 @@ _READ = frozenset(
         "brain:read",
         "services:read",
         "nodes:read",
+        "memory:read",
     }
 )
-_DEVELOP = _READ | {"agents:write", "agents:operate", "executions:write", "bundles:write", "bundles:read"}
+_DEVELOP = _READ | {
+    "agents:write",
+    "agents:operate",
+    "executions:write",
+    "bundles:write",
+    "bundles:read",
+    "memory:write",
+}
 _ADMINISTER = _DEVELOP | {
     "organisations:write",
     "api_keys:read",

@@ -41,6 +41,7 @@ from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.control_brain import ControlBrainClient
 from services.contracts.event_processor import EventProcessorClient
 from services.contracts.log_processor import LogProcessorClient
+from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
 from services.contracts.node_manager import NodeManagerClient
 from services.contracts.secrets_manager import SecretsManagerClient
@@ -100,6 +101,7 @@ def _clients(resources: Resources) -> Clients:
         metrics=resources.client(MetricsCollectorClient),
         events=resources.client(EventProcessorClient),
         observability=resources.client(AgentObservabilityClient),
+        memory=resources.client(MemoryVectorEngineClient),
     )
 
 

