@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import uuid
@@ -123,11 +124,17 @@ def _complete(api: Api, body: dict[str, Any], folder: Path | None) -> None:
     body["bundle"] = bundle["digest"]
 
 
+def _agent_name(given: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", given):
+        raise typer.BadParameter("at most 63 small letters, digits and dashes, as research-agent")
+    return given
+
+
 def _ask(given: dict[str, Any], folder: Path | None) -> Path | None:
     """Ask for whatever was not given; returns the folder, if one is deployed."""
     if not sys.stdin.isatty():
         raise Failure("nobody is here to be asked; give at least --name", Exit.USAGE)
-    given["name"] = typer.prompt("Name")
+    given["name"] = typer.prompt("Name", value_proc=_agent_name)
     if given["docker_image"] is None and folder is None:
         source = typer.prompt(f"Image or folder ({DEMO_IMAGE} is the demo agent)", default=DEMO_IMAGE)
         if Path(source).expanduser().is_dir():

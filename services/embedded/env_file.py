@@ -23,7 +23,7 @@ def read_env(path: Path) -> dict[str, str]:
 def complete_env(path: Path, example: Path, known: Mapping[str, str]) -> list[str]:
     """Write what `path` lacks of `example` and return the names written.
 
-    A value in `known` (of an installation that this file belongs to) is taken before a new random one.
+    A value in `known` is taken before the example's, and before a new random one.
     """
     present = read_env(path)
     lines = example.read_text(encoding="utf-8").splitlines()
@@ -41,10 +41,10 @@ def complete_env(path: Path, example: Path, known: Mapping[str, str]) -> list[st
 
 def _filled(line: str, known: Mapping[str, str]) -> str:
     pair = _parse(line)
-    if pair is None or pair[1] != PLACEHOLDER:
+    if pair is None or (pair[1] != PLACEHOLDER and pair[0] not in known):
         return line
-    secret = known.get(pair[0]) or base64.b64encode(secrets.token_bytes(32)).decode()
-    return f"{pair[0]}={secret}"
+    value = known.get(pair[0]) or base64.b64encode(secrets.token_bytes(32)).decode()
+    return f"{pair[0]}={value}"
 
 
 def _parse(line: str) -> tuple[str, str] | None:

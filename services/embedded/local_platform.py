@@ -31,6 +31,10 @@ class LocalPlatform:
         self.root = root
         self.settings = LocalSettings.load(root)
         self.directory = self.settings.data_directory
+        told = self.status()
+        if told is not None and "port_base" in told:
+            # It may have been started from a shell that shifts the ports, which this one does not.
+            self.settings = self.settings.at(told["port_base"])
 
     def supervisor(self) -> ProcessIdentity | None:
         """The running supervisor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.contracts.catalog import CALLERS, SERVICES, Process
@@ -87,6 +87,10 @@ class LocalSettings:
                 f"AGENTPLANE_PORT_BASE is a number from 0 to {HIGHEST_PORT_BASE}, not {text!r}"
             )
         return int(text)
+
+    def at(self, port_base: int) -> LocalSettings:
+        """The same with all ports shifted otherwise."""
+        return replace(self, variables={**self.variables, "AGENTPLANE_PORT_BASE": str(port_base)})
 
     def port(self, documented: int) -> int:
         """The port that stands for a documented one here."""

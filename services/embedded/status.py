@@ -16,12 +16,13 @@ STARTING, READY, STOPPING, FAILED = "starting", "ready", "stopping", "failed"
 class StatusFile:
     """The supervisor's own account of itself, for `up` and `status`."""
 
-    def __init__(self, path: Path, root: Path) -> None:
+    def __init__(self, path: Path, root: Path, port_base: int) -> None:
         self._path = path
         self._content: dict[str, Any] = {
             "state": STARTING,
             "pid": os.getpid(),
             "root": str(root),
+            "port_base": port_base,
             "started_at": time.time(),
             "steps": [],
             "processes": {},

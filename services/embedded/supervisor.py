@@ -48,7 +48,9 @@ class Supervisor:
         self._take_lock()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._asked_to_stop)
-        self._status = StatusFile(self._directory.run / "status.json", self._settings.root)
+        self._status = StatusFile(
+            self._directory.run / "status.json", self._settings.root, self._settings.port_base
+        )
         self._stores = Stores(self._directory, self._settings.port(entry("nats").port))
         self._processes = self._platform()
         try:

@@ -8,6 +8,7 @@ import pytest
 from services.embedded.data_directory import LONGEST_SOCKET_DIRECTORY, DataDirectory
 from services.embedded.faults import UnusableDirectory
 from services.embedded.installation import prepare
+from services.embedded.settings import LocalSettings
 from services.embedded.testing import TestRun
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
@@ -67,3 +68,18 @@ def test_a_new_checkout_finds_the_master_key_of_its_data(
         keys.append([line for line in lines if line.startswith(("AGENTPLANE_SECRETS_", "AGENTPLANE_JWT_"))])
     assert keys[0][0] == keys[1][0]
     assert keys[0][1] != keys[1][1]
+
+
+def test_a_new_env_file_keeps_where_the_platform_was_put(
+    run: TestRun, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = run.data_directory(f"{worker}-kept").root
+    (tmp_path / ".env.example").write_text(EXAMPLE.read_text())
+    monkeypatch.setenv("AGENTPLANE_DATA_DIR", str(place))
+    monkeypatch.setenv("AGENTPLANE_PORT_BASE", "10000")
+    prepare(tmp_path)
+    monkeypatch.setenv("AGENTPLANE_PORT_BASE", "20000")
+    prepare(tmp_path)
+    kept = LocalSettings.load(tmp_path, {})
+    assert kept.data_directory.root == place
+    assert kept.port_base == 10_000
