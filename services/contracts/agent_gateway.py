@@ -92,7 +92,7 @@ class AgentGatewayClient(Client):
         limit: int = 500,
         wait_seconds: float = 0,
     ) -> list[ExecutionEvent]:
-        """Stored events after a sequence number; waits for the first one when there is none and more can come."""
+        """Stored events after a sequence number; waits for one when there is none and more can come."""
         path = f"/executions/{execution_id}/events"
         query = {"after_seq": after_seq, "limit": limit, "wait_seconds": wait_seconds}
         timeout = wait_seconds + 10
