@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.agent_gateway.announcing import announce
 from services.agent_gateway.records import Active, Said, Transition
-from services.chassis.database import Connection, Database
+from services.chassis.database import Connection, Database, json_element
 
 _CHANGE = """
 WITH wanted AS (
@@ -108,7 +108,7 @@ class ChangeStore:
                 [each.execution_id for each in said],
                 [each.epoch for each in said],
                 [each.type for each in said],
-                [each.data for each in said],
+                [json_element(each.data) for each in said],
             )
         stored = {row["ordinal"] for row in rows}
         return [place in stored for place in range(1, len(said) + 1)]
@@ -149,7 +149,7 @@ def _columns(changes: Sequence[Transition]) -> list[list[object]]:
         [change.status.value for change in changes],
         [change.cause.value if change.cause else None for change in changes],
         [change.actor for change in changes],
-        [change.output if change.has_output else None for change in changes],
+        [json_element(change.output) if change.has_output else None for change in changes],
         [change.error.model_dump(mode="json") if change.error else None for change in changes],
         [change.delay_seconds for change in changes],
         [change.failures for change in changes],

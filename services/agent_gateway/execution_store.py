@@ -8,7 +8,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from services.agent_gateway.announcing import announce
-from services.chassis.database import Database, Row
+from services.chassis.database import Database, Row, json_element
 from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError
 from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
 
@@ -188,7 +188,7 @@ def _columns(new: Sequence[NewRow]) -> list[list[object]]:
         [each.wanted.request.thread_id for each in new],
         [each.wanted.idempotency_key for each in new],
         [each.request_hash for each in new],
-        [each.wanted.request.input for each in new],
+        [json_element(each.wanted.request.input) for each in new],
         [each.wanted.max_attempts for each in new],
         [each.wanted.request.priority for each in new],
         [each.wanted.timeout_seconds for each in new],

@@ -131,6 +131,11 @@ def _is_closed(connection: "Connection | PoolConnectionProxy[Row]") -> bool:
         return True
 
 
+def json_element(value: Any) -> Any:
+    """A JSON value as one element of a `jsonb[]`; the driver takes a bare list for one more dimension."""
+    return orjson.Fragment(orjson.dumps(value)) if isinstance(value, list | tuple) else value
+
+
 async def _pool(url: str, size: int) -> "asyncpg.Pool[Row]":
     pool = asyncpg.create_pool(
         url,
