@@ -5,7 +5,8 @@ Wakes on   requests of the platform and of agents; agents.events; new executions
            lease, deadline and refresh loops
 Owns       executions, execution_events, virtual_keys
 Asks       node-manager which instances are ready, control-brain for job processes, agent-observability to
-           store steps, secrets-manager for agents' provider keys
+           store steps, secrets-manager for agents' provider keys, memory-vector-engine for what agents
+           remember
 
 Read `dispatcher.py` for how an execution runs, `model_calls.py` for how a model call passes, `outcomes.py`
 for what is retried. In this form one replica of the gateway runs at a time.

@@ -2,6 +2,7 @@
 The agents' face: what an agent reaches with its virtual key, as raw ASGI because every call passes here.
 
     POST /v1/chat/completions        GET /v1/models, /v1/models/{id}        POST /v1/executions/{id}/result
+    /v1/memory… (see `memory_face.py`)
 
 Every other path goes to the service's app behind it. Errors have the provider's shape, so that stock SDKs
 understand them. What happens within a model call is in `model_calls.py`.
@@ -17,6 +18,7 @@ from services.agent_gateway.active import ActiveExecutions, NotYours, attribute
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.invocation import result_of
 from services.agent_gateway.keys import Keys
+from services.agent_gateway.memory_face import MemoryFace, is_memory, route_of
 from services.agent_gateway.model_calls import ModelCalls
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Holder
@@ -40,6 +42,7 @@ class Face:
         keys: Keys,
         active: ActiveExecutions,
         calls: ModelCalls,
+        memory: MemoryFace,
         upstreams: Upstreams,
         queue: QueueStore,
         dispatcher: Dispatcher,
@@ -48,6 +51,7 @@ class Face:
         self._keys = keys
         self._active = active
         self._calls = calls
+        self._memory = memory
         self._upstreams = upstreams
         self._queue = queue
         self._dispatcher = dispatcher
@@ -93,9 +97,10 @@ class Face:
         method, path = scope["method"], scope["path"]
         if path == CHAT and method == "POST":
             scope["route"] = SimpleNamespace(path=CHAT)
-            named = _text(headers, b"x-agentplane-execution-id")
-            active = attribute(holder, self._active, named, _text(headers, b"traceparent"))
-            await self._calls.chat(holder, active, receive, reply)
+            await self._calls.chat(holder, self._attributed(holder, headers), receive, reply)
+        elif is_memory(path):
+            scope["route"] = SimpleNamespace(path=route_of(path))
+            await self._memory.answer(scope, receive, holder, self._attributed(holder, headers), reply)
         elif path == MODELS and method == "GET":
             scope["route"] = SimpleNamespace(path=MODELS)
             await self._models(holder, reply)
@@ -108,6 +113,10 @@ class Face:
         else:
             message = f"There is no {method} {path} here."
             await reply.whole(404, error_body("not_found", "invalid_request_error", message))
+
+    def _attributed(self, holder: Holder, headers: dict[bytes, bytes]) -> Active | None:
+        named = _text(headers, b"x-agentplane-execution-id")
+        return attribute(holder, self._active, named, _text(headers, b"traceparent"))
 
     async def _holder(self, headers: dict[bytes, bytes]) -> Holder | None:
         given = headers.get(b"authorization", b"")

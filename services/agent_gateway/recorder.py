@@ -24,13 +24,14 @@ AGAIN_SECONDS = 0.2
 
 
 class ModelCall:
-    """One model call from its first byte to its last, as it will be recorded."""
+    """One call of a model or of memory from its first byte to its last, as it will be recorded."""
 
     def __init__(self, holder: Holder, active: Active | None, name: str, now: datetime) -> None:
         self.id = new_id()
         self.holder = holder
         self.active = active
         self.seq = active.next_step() if active else 0
+        self.kind = StepKind.LLM
         self.name = name
         self.started_at = now
         self.first_byte_at: datetime | None = None
@@ -104,7 +105,7 @@ class Recorder:
             seq=call.seq,
             attempt=active.attempt if active else holder.attempt,
             parent_id=None,
-            kind=StepKind.LLM,
+            kind=call.kind,
             name=call.name,
             status=call.status,
             cause=call.cause,

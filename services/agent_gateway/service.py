@@ -14,6 +14,7 @@ from services.agent_gateway.keeping import Keeping
 from services.agent_gateway.key_store import KeyStore
 from services.agent_gateway.keys import Keys
 from services.agent_gateway.logic import Gateway
+from services.agent_gateway.memory_face import MemoryFace
 from services.agent_gateway.model_calls import ModelCalls
 from services.agent_gateway.outbound import Outbound
 from services.agent_gateway.queue_store import QueueStore
@@ -29,6 +30,7 @@ from services.chassis.service import Service, every, on
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import AGENT_EVENTS
 from services.contracts.control_brain import ControlBrainClient
+from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.node_manager import NodeManagerClient
 from services.contracts.secrets_manager import SecretsManagerClient
 
@@ -51,6 +53,7 @@ def build(resources: Resources) -> Gateway:
     scripted = ScriptedProvider(clock)
     upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
     calls = ModelCalls(upstreams, recorder, clock, settings.max_call_bytes)
+    memory = MemoryFace(resources.client(MemoryVectorEngineClient), recorder, clock)
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
     return Gateway(
@@ -64,7 +67,7 @@ def build(resources: Resources) -> Gateway:
         recorder=recorder,
         scripted=scripted,
         outbound=(agents, providers),
-        face=Face(keys, active, calls, upstreams, queue, dispatcher, settings.max_call_bytes),
+        face=Face(keys, active, calls, memory, upstreams, queue, dispatcher, settings.max_call_bytes),
         clock=clock,
     )
 

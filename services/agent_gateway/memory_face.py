@@ -1,0 +1,166 @@
+"""
+Memory as agents reach it with their virtual key, below `/v1/memory`.
+
+    POST /v1/memory             remember        POST   /v1/memory/search    ask
+    GET  /v1/memory/{id}        one             GET    /v1/memory?limit=&cursor=
+    PATCH /v1/memory/{id}       change          DELETE /v1/memory/{id}
+
+The key says which agent and organisation it is; a body cannot say otherwise. Each call is a step of kind
+`memory`, and its answer is released when that step is durable. What an agent writes is marked with the
+execution and the step it was written in.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive
+
+from services.agent_gateway.recorder import ModelCall, Recorder
+from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.replies import Reply, read_body
+from services.agent_gateway.shapes import Outcome, error_body
+from services.chassis.clock import Clock
+from services.chassis.errors import Invalid, Malformed, MethodNotAllowed, NotFound, PlatformError
+from services.contracts.agents import Cause
+from services.contracts.memories import ListMemories, PatchMemory, SearchMemories, WriteMemory
+from services.contracts.memory_vector_engine import MemoryVectorEngineClient
+from services.contracts.steps import StepKind
+
+MEMORY = "/v1/memory"
+MOST_BYTES = 1024 * 1024
+# These belong to the platform: an agent's own values for them are refused, not overwritten in silence.
+OURS = ("agent_id", "source_execution_id", "source_step_id")
+
+Answer = tuple[int, bytes]
+M = TypeVar("M", bound=BaseModel)
+
+
+class MemoryFace:
+    """Answers an agent's memory calls, and records each of them."""
+
+    def __init__(self, memory: MemoryVectorEngineClient, recorder: Recorder, clock: Clock) -> None:
+        self._memory = memory
+        self._recorder = recorder
+        self._clock = clock
+
+    async def answer(
+        self,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        holder: Holder,
+        active: Active | None,
+        reply: Reply,
+    ) -> None:
+        """Do one call; its answer leaves when the step is stored."""
+        call = ModelCall(holder, active, f"{scope['method']} {route_of(scope['path'])}", self._clock.now())
+        call.kind = StepKind.MEMORY
+        try:
+            call.request = await read_body(receive, MOST_BYTES)
+            status, body = await self._do(scope, call)
+        except PlatformError as error:
+            call.fail(Cause.TOOL_FAILED, error.detail)
+            kind = "invalid_request_error" if error.status < 500 else "server_error"
+            status, body = error.status, error_body(error.code, kind, error.detail)
+        call.http_status = status
+        call.response.append(body)
+        stored = self._recorder.record(call, Outcome())
+        if call.durable:
+            try:
+                await stored
+            except PlatformError as error:
+                message = f"the call could not be recorded, so its answer is withheld: {error.detail}"
+                status, body = 500, error_body("internal", "server_error", message)
+        await reply.whole(status, body)
+
+    async def _do(self, scope: Mapping[str, Any], call: ModelCall) -> Answer:
+        rest = scope["path"].removeprefix(MEMORY).strip("/")
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        match scope["method"], rest:
+            case "POST", "":
+                return await self._write(call)
+            case "POST", "search":
+                asked = _parsed(SearchMemories, self._body(call) | {"agent_id": str(call.holder.agent_id)})
+                return _json(200, await self._memory.search(call.holder.org_id, asked))
+            case "GET", "":
+                return await self._list(call.holder, query)
+            case "GET" | "PATCH" | "DELETE", _ if rest and "/" not in rest:
+                return await self._one(scope["method"], rest, call)
+            case _, ("" | "search"):
+                raise MethodNotAllowed(f"{scope['path']} does not take {scope['method']}")
+        raise NotFound(f"there is no {scope['path']}")
+
+    async def _write(self, call: ModelCall) -> Answer:
+        given = self._body(call) | {
+            "agent_id": str(call.holder.agent_id),
+            "source_execution_id": str(call.active.id) if call.active else None,
+            "source_step_id": str(call.id) if call.active else None,
+        }
+        actor = f"agent:{call.holder.agent_id}"
+        memory = _parsed(WriteMemory, given)
+        return _json(201, await self._memory.write(call.holder.org_id, memory, actor))
+
+    async def _list(self, holder: Holder, query: Mapping[str, list[str]]) -> Answer:
+        allowed = {"limit", "cursor", "thread_id", "user_id", "as_of"}
+        if unknown := set(query) - allowed:
+            raise Invalid(f"{sorted(unknown)[0]} is not a parameter of this list")
+        given: dict[str, Any] = {name: values[-1] for name, values in query.items()}
+        wanted = _parsed(ListMemories, given | {"agent_id": str(holder.agent_id)})
+        return _json(200, await self._memory.list_memories(holder.org_id, wanted))
+
+    async def _one(self, method: str, named: str, call: ModelCall) -> Answer:
+        holder = call.holder
+        try:
+            memory_id = UUID(named)
+        except ValueError:
+            raise NotFound(f"there is no memory {named[:80]}") from None
+        if method == "GET":
+            return _json(200, await self._memory.get(holder.org_id, memory_id, reader=holder.agent_id))
+        if method == "DELETE":
+            await self._memory.delete(holder.org_id, memory_id, writer=holder.agent_id)
+            return 200, orjson.dumps({"id": str(memory_id), "deleted": True})
+        change = _parsed(PatchMemory, self._body(call))
+        actor = f"agent:{holder.agent_id}"
+        changed = await self._memory.patch(
+            holder.org_id, memory_id, change, actor=actor, writer=holder.agent_id
+        )
+        return _json(200, changed)
+
+    def _body(self, call: ModelCall) -> dict[str, Any]:
+        try:
+            body = orjson.loads(call.request)
+        except orjson.JSONDecodeError:
+            raise Malformed("the body is not valid JSON") from None
+        if not isinstance(body, dict):
+            raise Invalid("the body must be a JSON object")
+        for name in OURS:
+            if name in body:
+                raise Invalid(f"{name} is known from the key; leave it out")
+        return body
+
+
+def route_of(path: str) -> str:
+    """The path with an id replaced by its name."""
+    rest = path.removeprefix(MEMORY).strip("/")
+    return MEMORY if not rest else f"{MEMORY}/search" if rest == "search" else f"{MEMORY}/{{id}}"
+
+
+def is_memory(path: str) -> bool:
+    """Whether a path is answered here."""
+    return path == MEMORY or path.startswith(f"{MEMORY}/")
+
+
+def _parsed(kind: type[M], given: dict[str, Any]) -> M:
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "/".join(str(part) for part in first["loc"])
+        raise Invalid(f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+def _json(status: int, document: BaseModel) -> Answer:
+    return status, document.model_dump_json().encode()
