@@ -30,7 +30,9 @@ class GatewaySettings(ServiceSettings):
         description="the platform's provider key, for agents without one of their own in the vault",
     )
     openai_url: str = Field(
-        "https://api.openai.com/v1", description="base URL of the OpenAI-compatible upstream"
+        "https://api.openai.com/v1",
+        validation_alias=AliasChoices("OPENAI_BASE_URL", "AGENTPLANE_AGENT_GATEWAY_OPENAI_URL"),
+        description="base URL of the OpenAI-compatible upstream",
     )
     prices: dict[str, tuple[int, int]] = Field(
         default_factory=dict,

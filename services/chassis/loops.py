@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from services.chassis.errors import StaleEpoch
+from services.chassis.errors import StaleEpoch, Unavailable
 from services.chassis.leases import Fence, Lease
 from services.chassis.metrics import Metrics
 from services.chassis.service import Loop
@@ -93,6 +93,9 @@ async def _once(loop: Loop[Any], service: str, metrics: Metrics, run: Callable[[
         failed = False
     except StaleEpoch as error:
         log.info("loop.lost_lease", service=service, loop=loop.name, detail=error.detail)
+    except Unavailable as error:
+        # Another part is starting or away; the next run is the retry.
+        log.warning("loop.postponed", service=service, loop=loop.name, reason=error.detail)
     except Exception:
         log.exception("loop.failed", service=service, loop=loop.name)
     metrics.loop(loop.name, time.perf_counter() - started, failed)

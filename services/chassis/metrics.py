@@ -5,6 +5,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 
 class Metrics:
@@ -12,7 +13,7 @@ class Metrics:
 
     def __init__(self, service: str) -> None:
         self.registry = CollectorRegistry()
-        self._service = service
+        self.service = service
         self.requests = Counter(
             "agentplane_http_requests",
             "Requests answered",
@@ -42,16 +43,16 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests.labels(self._service, method, route, str(status)).inc()
-        self.request_seconds.labels(self._service, route).observe(seconds)
+        self.requests.labels(self.service, method, route, str(status)).inc()
+        self.request_seconds.labels(self.service, route).observe(seconds)
 
     def loop(self, name: str, seconds: float, failed: bool) -> None:
         """Count one run of a loop."""
-        self.loop_seconds.labels(self._service, name).observe(seconds)
+        self.loop_seconds.labels(self.service, name).observe(seconds)
         if failed:
-            self.loop_errors.labels(self._service, name).inc()
+            self.loop_errors.labels(self.service, name).inc()
         else:
-            self.loop_last.labels(self._service, name).set_to_current_time()
+            self.loop_last.labels(self.service, name).set_to_current_time()
 
     def render(self) -> Response:
         """What /metrics answers."""
@@ -59,7 +60,7 @@ class Metrics:
 
 
 class MeasureRequests:
-    """Counts every request under the template of its route, never under its path."""
+    """Counts requests under the template of their route, never their path, and names the service in logs."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -80,7 +81,8 @@ class MeasureRequests:
             await send(message)
 
         try:
-            await self._app(scope, receive, note_status)
+            with bound_contextvars(service=self._metrics.service):
+                await self._app(scope, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             self._metrics.request(scope["method"], route, status, time.perf_counter() - started)

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,14 +134,23 @@ def _start_tasks(running: Running) -> None:
             subscription = Subscription(name, handler.topic, handle, handler.every_replica)
             consumer = Consumer(subscription, shared.bus, shared.db)
             title = f"{name}: {handler.topic.subject}"
-            running.tasks.append(asyncio.create_task(guard(consumer.run(), title), name=title))
+            context = _log_context(name)
+            task = asyncio.create_task(guard(consumer.run(), title), name=title, context=context)
+            running.tasks.append(task)
         for declared in service.loops:
             title = f"{name}: {declared.name}"
             lease = (
                 Lease(running.resources[name].db, f"{name}/{declared.name}") if declared.exclusive else None
             )
-            task = run_loop(declared, logic, name, metrics, lease)
-            running.tasks.append(asyncio.create_task(guard(task, title), name=title))
+            work = guard(run_loop(declared, logic, name, metrics, lease), title)
+            running.tasks.append(asyncio.create_task(work, name=title, context=_log_context(name)))
+
+
+def _log_context(service: str) -> Context:
+    """A context in which every log line says which service of the process it is from."""
+    context = copy_context()
+    context.run(structlog.contextvars.bind_contextvars, service=service)
+    return context
 
 
 async def _relay(shared: Shared) -> None:

@@ -86,7 +86,6 @@ class Load:
                 status = self._status(stranger, execution_id)
                 if status in TERMINAL:
                     ends[execution_id] = status
-            time.sleep(0.3)
         return ends
 
     def _send_all(self) -> None:
@@ -125,9 +124,12 @@ class Load:
     @staticmethod
     def _status(stranger: Stranger, execution_id: str) -> str:
         try:
-            answer = stranger.http.get(f"/api/v1/executions/{execution_id}")
-            return str(answer.json()["status"]) if answer.status_code == 200 else ""
+            path = f"/api/v1/executions/{execution_id}/wait"
+            answer = stranger.http.get(path, params={"timeout_seconds": 5})
+            answer.raise_for_status()
+            return str(answer.json()["status"])
         except httpx.HTTPError:
+            time.sleep(1)
             return ""
 
 
