@@ -29,8 +29,9 @@ class Bundles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._unpacking: dict[str, asyncio.Lock] = {}
-        directory.mkdir(mode=0o755, exist_ok=True)
-        directory.chmod(0o755)
+        # Not to be listed: other organisations' agents may be users of this machine.
+        directory.mkdir(mode=0o711, exist_ok=True)
+        directory.chmod(0o711)
 
     async def get(self, digest: str, fetch: Fetch) -> Path:
         """The unpacked bundle, fetched and checked the first time."""

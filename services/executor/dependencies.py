@@ -9,6 +9,7 @@ the result belongs to the platform and agents can only read it.
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ WITH_PIP = (
     'set -e; "$2" -m venv "$3"; "$3/bin/python" -m pip install --quiet --disable-pip-version-check -r "$4"'
 )
 WITH_NPM = 'set -e; cd "$3"; if [ -e package-lock.json ]; then npm ci $1; else npm install $1; fi'
+# Requirements that name files of the bundle, or a package.json that does: what is built is this bundle's own.
+FILES_BESIDE = re.compile(rb"(?m)^\s*(-[a-z]|--requirement|--constraint|--editable|[./])|file:|\./")
 NPM_FLAGS = "--omit=dev --no-audit --no-fund --loglevel=error"
 
 
@@ -75,8 +78,8 @@ class Environments:
         self._interpreters = interpreters
         self._level, self._limiter, self._builder = level, limiter, builder
         self._building: dict[str, asyncio.Lock] = {}
-        directory.mkdir(mode=0o755, exist_ok=True)
-        directory.chmod(0o755)
+        directory.mkdir(mode=0o711, exist_ok=True)
+        directory.chmod(0o711)
 
     async def get(self, code: Path) -> Environment:
         """The environment of unpacked code; those who ask while it is built wait together."""
@@ -86,7 +89,7 @@ class Environments:
             sources, node = [code / "requirements.txt"], False
         else:
             return Environment()
-        digest = self._digest(sources, node)
+        digest = self._digest(code, sources, node)
         target = self._directory / digest
         async with self._building.setdefault(digest, asyncio.Lock()):
             if not self._ready(target).exists():
@@ -96,7 +99,7 @@ class Environments:
     def _ready(self, target: Path) -> Path:
         return target.with_suffix(".ready")
 
-    def _digest(self, sources: list[Path], node: bool) -> str:
+    def _digest(self, code: Path, sources: list[Path], node: bool) -> str:
         program = self._interpreters.node if node else self._interpreters.python
         if program is None:
             raise BuildFailed(self._interpreters.missing["node" if node else "python"])
@@ -104,6 +107,8 @@ class Environments:
         for source in sources:
             content = source.read_bytes() if source.is_file() else b""
             seen.update(b"%s %d\n" % (source.name.encode(), len(content)) + content)
+            if FILES_BESIDE.search(content):
+                seen.update(code.name.encode())
         return seen.hexdigest()
 
     async def _build(self, code: Path, target: Path, node: bool) -> None:

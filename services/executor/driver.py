@@ -27,6 +27,7 @@ class DriverFacts:
     runtimes: dict[str, str]
     isolation: dict[IsolationLevel, str]
     enforcement: dict[str, str]
+    beside: tuple[str, ...] = ()  # other drivers of the node, for agents that this one cannot run
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class Driver(Protocol):
 
     def plan(self, order: Order) -> Record:
         """Decide how an order would be run; refuse what this machine cannot do."""
+        ...
+
+    def enforcement(self, record: Record) -> dict[str, str]:
+        """For each limit of a workload, who enforces it."""
         ...
 
     async def prepare(self, workload: Workload) -> None:

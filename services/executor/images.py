@@ -19,9 +19,10 @@ class BuiltInImage:
         self._directory = directory
         self.path = directory
 
-    def answers_to(self, image: str) -> bool:
+    @classmethod
+    def is_called(cls, image: str) -> bool:
         """Whether an image name means this one."""
-        return image in {self.name, "agent-runtime"}
+        return image in {cls.name, "agent-runtime"}
 
     def install(self) -> None:
         """Copy the package, under the hash of its files, unless that copy is there."""

@@ -92,7 +92,7 @@ class Launch:
         (work / ".tmp").mkdir(exist_ok=True)
         work.chmod(0o700)
         if workload.record.uid is not None:
-            _give_away(work, workload.record.uid)
+            give_away(work, workload.record.uid)
         tell(workload, TOKEN, self.key.token)
         tell(workload, INPUT, json.dumps(workload.order.input))
 
@@ -152,7 +152,8 @@ def tell(workload: Workload, name: str, text: str) -> None:
     aside.rename(workload.told / name)
 
 
-def _give_away(directory: Path, uid: int) -> None:
+def give_away(directory: Path, uid: int) -> None:
+    """Make a directory and all in it a user's."""
     for place, _, names in os.walk(directory):
         for path in (place, *(f"{place}/{name}" for name in names)):
             os.lchown(path, uid, uid)

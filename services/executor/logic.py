@@ -80,7 +80,7 @@ class Executor:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _hold(self, workload: Workload) -> Held:
-        held = Held(workload, self._driver.facts.enforcement)
+        held = Held(workload, self._driver.enforcement(workload.record))
         self._held[workload.run_id] = held
         return held
 

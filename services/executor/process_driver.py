@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import random
 import select
 import signal
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,6 +23,7 @@ from services.executor.images import BuiltInImage
 from services.executor.interpreters import Interpreters
 from services.executor.launch import TOKEN, Launch, Launching, tell
 from services.executor.logs import Cursor
+from services.executor.ports import free_port
 from services.executor.settings import ExecutorSettings, search_path
 from services.executor.shim_process import ShimProcess, readable
 from services.executor.workload import Record, Workload
@@ -95,7 +94,7 @@ class ProcessDriver:
     def plan(self, order: Order) -> Record:
         """Decide how an order would be run; refuse what this machine cannot do."""
         spec = order.spec
-        if spec.docker_image and not self._image.answers_to(spec.docker_image):
+        if spec.docker_image and not self._image.is_called(spec.docker_image):
             raise RuntimeUnavailable(
                 f"image {spec.docker_image} needs a container engine, which this node does not have: use "
                 f"{self._image.name}, deploy a folder as a bundle, or add a node with Docker"
@@ -109,25 +108,23 @@ class ProcessDriver:
             weak = [limit for limit in ("memory", "cpu") if self.facts.enforcement[limit] == "advisory"]
             if weak:
                 raise IsolationUnavailable(f"this node cannot enforce the limit on {' and '.join(weak)}")
-        record = Record(order=order, level=level, port=self._free_port(), uid=self._free_uid(level))
+        record = Record(
+            order=order,
+            level=level,
+            port=free_port(self._settings, self._reserved.values()),
+            uid=self._free_uid(level),
+        )
         self._reserved[order.run_id] = record
         return record
+
+    def enforcement(self, record: Record) -> dict[str, str]:
+        """For each limit of a workload, who enforces it."""
+        return self.facts.enforcement
 
     def _free_uid(self, level: IsolationLevel) -> int | None:
         if level is IsolationLevel.NONE or not self._uids:
             return None
         return free_uid(self._uids, {one.uid for one in self._reserved.values() if one.uid is not None})
-
-    def _free_port(self) -> int:
-        used = {record.port for record in self._reserved.values()}
-        ports = range(self._settings.port_base, self._settings.port_base + self._settings.port_count)
-        # From a random place on, so that a port is not given again right after it became free.
-        start = random.randrange(len(ports))  # noqa: S311 - spreads, protects nothing
-        for offset in range(len(ports)):
-            port: int = ports[(start + offset) % len(ports)]
-            if port not in used and _can_listen(port):
-                return port
-        raise RuntimeUnavailable(f"no free port between {ports.start} and {ports.stop - 1}")
 
     async def prepare(self, workload: Workload) -> None:
         """Fetch its code and build its environment."""
@@ -225,12 +222,3 @@ class ProcessDriver:
             sum(processes.memory(pid) for pid in pids),
             len(pids),
         )
-
-
-def _can_listen(port: int) -> bool:
-    with socket.socket() as trial:
-        try:
-            trial.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -75,7 +75,7 @@ class Registration:
             capacity_millicores=len(os.sched_getaffinity(0)) * 1000,
             capacity_bytes=int(psutil.virtual_memory().total),
             max_instances=settings.max_instances,
-            drivers=[facts.name],
+            drivers=[facts.name, *facts.beside],
             images=facts.images,
             runtimes=facts.runtimes,
             isolation=facts.isolation,

@@ -10,8 +10,10 @@ from services.contracts.backend import BackendClient
 from services.contracts.catalog import entry
 from services.contracts.log_processor import LogProcessorClient
 from services.contracts.node_manager import NodeManagerClient
+from services.executor.docker_driver import DockerDriver
 from services.executor.held import Wakes
 from services.executor.logic import Executor
+from services.executor.node_drivers import NodeDrivers
 from services.executor.node_state import NodeState
 from services.executor.process_driver import ProcessDriver
 from services.executor.registration import Registration
@@ -33,12 +35,8 @@ def build(resources: Resources) -> Executor:
     gateway = resources.client(AgentGatewayClient)
     nodes = resources.client(NodeManagerClient)
     port = entry("agent-gateway").port + resources.platform.port_base
-    driver = ProcessDriver(
-        directory,
-        settings,
-        settings.gateway or f"tcp:127.0.0.1:{port}",
-        resources.client(BackendClient).bundle,
-    )
+    way = settings.gateway or f"tcp:127.0.0.1:{port}"
+    driver = _drivers(resources, settings, directory, way)
     wakes = Wakes()
     supervision = Supervision(driver, gateway, settings, resources.clock, wakes)
     url = settings.url or resources.platform.url_of(NAME, entry(NAME).port)
@@ -59,12 +57,31 @@ def build(resources: Resources) -> Executor:
     )
 
 
+def _drivers(resources: Resources, settings: ExecutorSettings, directory: Path, gateway: str) -> NodeDrivers:
+    fetch = resources.client(BackendClient).bundle
+    processes = _runs_processes(resources, settings)
+    return NodeDrivers(
+        ProcessDriver(directory, settings, gateway, fetch) if processes else None,
+        DockerDriver(directory, settings, gateway, fetch) if _runs_containers(settings) else None,
+        required=settings.docker_driver == "on",
+    )
+
+
+def _runs_processes(resources: Resources, settings: ExecutorSettings) -> bool:
+    auto = settings.process_driver == "auto" and resources.platform.data_dir is not None
+    return auto or settings.process_driver == "on"
+
+
+def _runs_containers(settings: ExecutorSettings) -> bool:
+    auto = settings.docker_driver == "auto" and settings.docker_socket.exists()
+    return auto or settings.docker_driver == "on"
+
+
 def _directory(resources: Resources, settings: ExecutorSettings) -> Path:
-    if settings.process_driver == "off" or (
-        settings.process_driver == "auto" and resources.platform.data_dir is None
-    ):
+    if not (_runs_processes(resources, settings) or _runs_containers(settings)):
         raise Unavailable(
-            "agents as processes are for local mode; AGENTPLANE_EXECUTOR_PROCESS_DRIVER=on allows them here"
+            "agents as processes are for local mode; AGENTPLANE_EXECUTOR_PROCESS_DRIVER=on allows them here, "
+            "and AGENTPLANE_EXECUTOR_DOCKER_DRIVER=on runs images in containers"
         )
     if settings.directory is None and resources.platform.data_dir is None:
         raise Unavailable("the executor needs AGENTPLANE_EXECUTOR_DIRECTORY or AGENTPLANE_DATA_DIR")

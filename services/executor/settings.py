@@ -50,6 +50,12 @@ class ExecutorSettings(ServiceSettings):
         "auto",
         description="run agents as processes; `auto`: only in local mode, where AGENTPLANE_DATA_DIR is set",
     )
+    docker_driver: Literal["auto", "on", "off"] = Field(
+        "auto", description="run images as containers; `auto`: where an engine answers and we are root"
+    )
+    docker_socket: Path = Path("/var/run/docker.sock")
+    docker_pull_seconds: float = Field(900.0, gt=0, description="longest time an image may take to pull")
+    docker_seccomp: Path | None = Field(None, description="seccomp profile; unset: the engine's default")
     isolation: IsolationLevel | None = Field(
         None, description="strongest level to use; unset: the best there is"
     )

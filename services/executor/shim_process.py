@@ -39,7 +39,7 @@ class ShimProcess:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def spawn(self, plan: Plan) -> int:
+    def spawn(self, plan: Plan, program: Path = SHIM) -> int:
         """Start a shim and give its pidfd; where one runs or ran already, the new one sees that and ends."""
         plan.root_dir = str(self.directory / "root")
         Path(plan.root_dir).mkdir(exist_ok=True)
@@ -49,7 +49,7 @@ class ShimProcess:
         try:
             pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", str(SHIM), str(ROOT), str(self.directory)],
+                [sys.executable, "-I", "-S", str(program), str(ROOT), str(self.directory)],
                 {"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, null, 0),

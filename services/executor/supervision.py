@@ -12,6 +12,7 @@ from services.contracts.agent_gateway import AgentGatewayClient, IssueKey, Virtu
 from services.contracts.agents import Cause, InstanceState
 from services.executor.bundle import BundleRefused
 from services.executor.dependencies import BuildFailed
+from services.executor.docker_images import ImageRefused
 from services.executor.driver import Driver
 from services.executor.exits import exit_of
 from services.executor.held import Held, Wakes
@@ -68,7 +69,7 @@ class Supervision:
         except asyncio.CancelledError:
             if held.stop_reason is None:
                 return False
-        except BundleRefused as error:
+        except (BundleRefused, ImageRefused) as error:
             self._driver.give_up(workload, Cause.IMAGE_PULL_FAILED, str(error))
         except (PlatformError, BuildFailed, OSError) as error:
             log.warning("workload.not_started", run_id=str(workload.run_id), reason=str(error))

@@ -39,6 +39,11 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
+def enter(descriptor: int, kind: int) -> None:
+    """Move this thread into the namespace of a kind that a descriptor is open on."""
+    _check(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)), "setns")
+
+
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> None:
     """Mount `source` on `target`."""
     arguments = [part.encode() if part else None for part in (source, target, kind, data)]

@@ -26,6 +26,7 @@ class Record(BaseModel):
     level: IsolationLevel
     port: int
     uid: int | None
+    driver: str = "process"
 
 
 @dataclass(frozen=True)

@@ -104,12 +104,17 @@ def key() -> VirtualKey:
 class Bench:
     """A driver on a directory of its own."""
 
+    image: str | None = None  # what agents run on, where that has to be said
+
     def __init__(self, directory: Path, driver: ProcessDriver) -> None:
         self.directory, self.driver = directory, driver
         self.workloads = Workloads(directory / "instances")
 
     async def launch(self, wanted: Order) -> Workload:
         """Start an order's workload."""
+        if self.image and not wanted.spec.docker_image:
+            spec = wanted.spec.model_copy(update={"docker_image": self.image})
+            wanted = wanted.model_copy(update={"spec": spec})
         workload = self.workloads.create(self.driver.plan(wanted))
         await self.driver.prepare(workload)
         await self.driver.start(workload, key())
