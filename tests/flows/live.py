@@ -60,6 +60,9 @@ class LivePlatform:
             "AGENTPLANE_ADMIN_PASSWORD": self.password,
             "AGENTPLANE_URL": self.url,
             "XDG_CONFIG_HOME": str(self.data.parent / "config"),
+            # The walks are the process driver's; whether an engine answers on this machine must not matter.
+            "AGENTPLANE_EXECUTOR_DOCKER_DRIVER": "off",
+            "AGENTPLANE_BACKEND_REQUESTS_PER_MINUTE": "1000000",
             "NO_COLOR": "1",
         }
 
