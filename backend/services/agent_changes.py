@@ -43,7 +43,7 @@ class AgentChanges:
         prepared = patched_spec(before.spec, patch, agent_id)
         check_replicas(prepared.spec, before.desired_replicas)
         if prepared.spec != before.spec:
-            await self._agents.check(principal.org_id, prepared.spec)
+            await self._agents.check(principal, prepared.spec)
         await self._agents.keep_secrets(principal, agent_id, prepared.secrets)
 
         async def decide(connection: Connection, row: AgentRow, wanted: Wanted) -> Wanted:

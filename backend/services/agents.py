@@ -20,7 +20,7 @@ from backend.stores.bundle_store import BundleStore
 from services.chassis.clock import Clock
 from services.chassis.contract import Page
 from services.chassis.database import Database
-from services.chassis.errors import IllegalState, Invalid, NotFound, PlatformError
+from services.chassis.errors import Forbidden, IllegalState, Invalid, NotFound, PlatformError
 from services.chassis.ids import new_id
 from services.chassis.outbox import Outbox, emit
 from services.contracts.agents import (
@@ -29,8 +29,11 @@ from services.contracts.agents import (
     AgentDeployedData,
     AgentSpec,
     AgentState,
+    IsolationLevel,
 )
 from services.contracts.secrets_manager import PutSecret, SecretsManagerClient
+
+_CLOSE_TO_THE_MACHINE = (IsolationLevel.NONE, IsolationLevel.USER)
 
 
 class Agents:
@@ -60,7 +63,7 @@ class Agents:
         """A new agent; its provider keys go to the vault first."""
         agent_id, now = new_id(), self._clock.now()
         prepared = new_spec(request, agent_id)
-        await self.check(principal.org_id, prepared.spec)
+        await self.check(principal, prepared.spec)
         agent = Agent.model_construct(
             id=agent_id,
             name=request.name,
@@ -119,11 +122,16 @@ class Agents:
         more = str(versions[limit - 1].version) if len(versions) > limit else None
         return Page(items=versions[:limit], next_cursor=more)
 
-    async def check(self, org_id: UUID, spec: AgentSpec) -> None:
-        """Refuse a spec whose bundle is unknown or that no node could ever run."""
+    async def check(self, principal: Principal, spec: AgentSpec) -> None:
+        """Refuse a spec whose bundle is unknown, whose isolation is too weak, or that no node could run."""
+        if spec.isolation in _CLOSE_TO_THE_MACHINE and not principal.may("nodes:write"):
+            raise Forbidden(
+                f"isolation {spec.isolation.value} lets an agent reach what its node reaches, so it needs the "
+                "permission nodes:write; without `isolation` it gets the strongest the node has"
+            )
         bundle_kind = None
         if spec.bundle is not None:
-            bundle_kind = await self._bundles.kind(org_id, spec.bundle)
+            bundle_kind = await self._bundles.kind(principal.org_id, spec.bundle)
             if bundle_kind is None:
                 raise Invalid(f"there is no bundle {spec.bundle}; upload it first")
         check_feasible(spec, bundle_kind, await self._nodes.known())

@@ -74,6 +74,8 @@ def _add(archive: tarfile.TarFile, folder: Path, name: str) -> None:
     if path.is_symlink():
         if not path.resolve().is_relative_to(folder.resolve()):
             raise Failure(f"{path} links to something outside of {folder}", Exit.USAGE)
+        if not path.is_file():
+            raise Failure(f"{path} links to no file; a bundle holds files and links to them", Exit.USAGE)
         member.type, member.linkname = tarfile.SYMTYPE, str(path.readlink())
         archive.addfile(member)
         return

@@ -70,6 +70,7 @@ def unpack(data: bytes, into: Path) -> None:
 
 def _unpack_members(archive: tarfile.TarFile, into: Path) -> None:
     total = 0
+    links: list[tuple[Path, str]] = []
     for count, member in enumerate(archive, 1):
         total += max(member.size, 0)
         if count > FILES:
@@ -77,6 +78,9 @@ def _unpack_members(archive: tarfile.TarFile, into: Path) -> None:
         if total > UNPACKED_BYTES:
             raise BundleRefused(f"a bundle has at most {UNPACKED_BYTES} bytes unpacked")
         target = into / _safe_name(member)
+        if member.issym():
+            links.append((target, member.linkname))
+            continue
         if member.isdir():
             _make_directory(target, into)
             continue
@@ -89,10 +93,29 @@ def _unpack_members(archive: tarfile.TarFile, into: Path) -> None:
         with os.fdopen(os.open(target, flags, 0o600), "wb") as file:
             shutil.copyfileobj(content, file)
         target.chmod(0o755 if member.mode & 0o100 else 0o644)
+    for place, named in links:
+        total += _copy_linked(place, named, into)
+        if total > UNPACKED_BYTES:
+            raise BundleRefused(f"a bundle has at most {UNPACKED_BYTES} bytes unpacked")
+
+
+def _copy_linked(place: Path, named: str, into: Path) -> int:
+    """Put the file that a link names in the link's place; its size. No link is ever made."""
+    shown = str(place.relative_to(into))
+    if "\0" in named or named.startswith("/"):
+        raise BundleRefused(f"{shown!r} is a link that points outside the bundle")
+    source = Path(os.path.normpath(place.parent / named))
+    if not source.is_relative_to(into):
+        raise BundleRefused(f"{shown!r} is a link that points outside the bundle")
+    if not source.is_file() or place.exists():
+        raise BundleRefused(f"{shown!r} is a link to {named[:100]!r}, which is no file of the bundle")
+    _make_directory(place.parent, into)
+    shutil.copy(source, place)
+    return source.stat().st_size
 
 
 def _safe_name(member: tarfile.TarInfo) -> str:
-    if not (member.isfile() or member.isdir()) or member.issparse():
+    if not (member.isfile() or member.isdir() or member.issym()) or member.issparse():
         raise BundleRefused(f"{member.name!r} is neither a file nor a directory")
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\0" in member.name:

@@ -163,3 +163,19 @@ async def test_the_same_idempotency_key_deploys_once(api: httpx.AsyncClient) -> 
     assert first.json() == second.json()
     other = await api.post("/agents", json=an_agent(), headers=key)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+
+
+async def test_only_the_platform_s_operators_loosen_isolation(platform: TestPlatform) -> None:
+    other, operator = await make_tenant(platform), await make_tenant(platform, slug="default")
+    async with other.client() as api, operator.client() as operators:
+        agent = await deployed(api)
+        for level in ("none", "user"):
+            refused = await api.post("/agents", json=an_agent(isolation=level))
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+            assert "nodes:write" in refused.json()["detail"]
+            patched = await api.patch(
+                f"/agents/{agent['id']}", json={"isolation": level}, headers={"If-Match": "*"}
+            )
+            assert patched.status_code == 403
+        allowed = await operators.post("/agents", json=an_agent(isolation="user"))
+        assert allowed.status_code in {201, 422}, allowed.text

@@ -160,7 +160,10 @@ def header(name: str, size: int) -> bytes:
         (lambda: member("../escape", size=1), "outside"),
         (lambda: member("/etc/cron.d/x", size=1), "outside"),
         (lambda: member("a/../../b", size=1), "outside"),
-        (lambda: member("link", tarfile.SYMTYPE, linkname="/etc/passwd"), "neither a file"),
+        (lambda: member("link", tarfile.SYMTYPE, linkname="/etc/passwd"), "outside"),
+        (lambda: member("a/link", tarfile.SYMTYPE, linkname="../../secret"), "outside"),
+        (lambda: member("link", tarfile.SYMTYPE, linkname="."), "no file of the bundle"),
+        (lambda: member("link", tarfile.SYMTYPE, linkname="nowhere"), "no file of the bundle"),
         (lambda: member("hard", tarfile.LNKTYPE, linkname="agent.py"), "neither a file"),
         (lambda: member("null", tarfile.CHRTYPE, devmajor=1, devminor=3), "neither a file"),
         (lambda: member("pipe", tarfile.FIFOTYPE), "neither a file"),
@@ -203,3 +206,32 @@ def test_finds_how_a_bundle_is_started(files: dict[str, str], command: list[str]
 def test_a_bundle_without_an_entry_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleRefused, match="give a command"):
         entry_command(tmp_path)
+
+
+def test_a_link_within_a_bundle_becomes_what_it_names(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        link = tarfile.TarInfo("bin/latest")
+        link.type, link.linkname = tarfile.SYMTYPE, "../agent.py"
+        archive.addfile(link)
+        program = tarfile.TarInfo("agent.py")
+        program.size = 5
+        archive.addfile(program, io.BytesIO(b"pass\n"))
+    unpack(buffer.getvalue(), tmp_path / "code")
+    assert not (tmp_path / "code" / "bin" / "latest").is_symlink()
+    assert (tmp_path / "code" / "bin" / "latest").read_text() == "pass\n"
+
+
+async def test_what_is_built_from_a_bundle_s_own_files_is_nobody_else_s(node: Bench) -> None:
+    answers = []
+    for version in ("2.0.0", "1.1.1"):
+        digest = pack(
+            {
+                "requirements.txt": "-r more.txt\n",
+                "more.txt": f"iniconfig=={version}\n",
+                "agent.py": "import importlib.metadata as m, json; print(json.dumps(m.version('iniconfig')))",
+            }
+        )
+        workload, _ = await node.run(order(spec={"bundle": digest}), 120)
+        answers.append(node.driver.output(workload).value)
+    assert answers == ["2.0.0", "1.1.1"]
