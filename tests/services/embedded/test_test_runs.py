@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_servers_of_a_run_that_ended_badly_are_stopped(ending: signal.Signals, r
     inner = ROOT / "tests" / f"test_inner_{os.getpid()}.py"
     inner.write_text(INNER)
     try:
-        with start(inner, run_home) as running:
+        with started(inner, run_home) as running:
             assert running.stdout
             while "started" not in running.stdout.readline():
                 assert running.poll() is None
@@ -42,7 +43,7 @@ def test_servers_of_a_run_that_ended_badly_are_stopped(ending: signal.Signals, r
         inner.unlink()
     if ending is signal.SIGKILL:
         # The next run of any test clears up.
-        with start(ROOT / "tests" / "services" / "embedded" / "test_log_rotation.py", run_home) as next_run:
+        with started(ROOT / "tests" / "services" / "embedded" / "test_log_rotation.py", run_home) as next_run:
             assert next_run.wait(60) == 0
     assert not any(server.alive for server in servers if server)
     assert not list(run_home.glob("*/run-*"))
@@ -57,11 +58,18 @@ def run_home(run: TestRun) -> Iterator[Path]:
     shutil.rmtree(home)
 
 
-def start(test: Path, run_home: Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def started(test: Path, run_home: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(test)],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "TMPDIR": str(run_home), "HOME": os.environ.get("HOME", "/")},
         stdout=subprocess.PIPE,
         text=True,
     )
+    try:
+        yield process
+    finally:
+        # A failed assertion must not wait for a test that sleeps.
+        process.kill()
+        process.wait(30)
