@@ -126,8 +126,8 @@ class Agents:
         """Refuse a spec whose bundle is unknown, whose isolation is too weak, or that no node could run."""
         if spec.isolation in _CLOSE_TO_THE_MACHINE and not principal.may("nodes:write"):
             raise Forbidden(
-                f"isolation {spec.isolation.value} lets an agent reach what its node reaches, so it needs the "
-                "permission nodes:write; without `isolation` it gets the strongest the node has"
+                f"isolation {spec.isolation.value} lets an agent reach what its node reaches, so it needs "
+                "the permission nodes:write; without `isolation` it gets the strongest the node has"
             )
         bundle_kind = None
         if spec.bundle is not None:

@@ -104,7 +104,7 @@ async def run(
             for owner, app in running.apps.items()
             for name in (owner, *running.services[owner].listens_as)
         }
-        servers = [server_for(app) for app in listeners.values()]
+        servers = [server_for(app, platform.trusted_proxies) for app in listeners.values()]
         sockets = [listen_on(platform.host, running.port_of(name)) for name in listeners]
         serving = [
             asyncio.create_task(server.serve(sockets=[bound]), name=f"{name}: serve")
@@ -181,7 +181,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def server_for(app: ASGIApp) -> uvicorn.Server:
+def server_for(app: ASGIApp, trusted_proxies: str = "") -> uvicorn.Server:
     """A server for one app that leaves signals to the runner."""
     config = uvicorn.Config(
         app,
@@ -189,6 +189,9 @@ def server_for(app: ASGIApp) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever may say whose call it is could lock others out, or never be locked out.
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
         http="httptools",
         ws="websockets-sansio",
         timeout_graceful_shutdown=5,

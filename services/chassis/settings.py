@@ -25,6 +25,9 @@ class PlatformSettings(ServiceSettings):
     )
 
     host: str = Field("127.0.0.1", description="address the services listen on")
+    trusted_proxies: str = Field(
+        "", description="addresses in front of us whose X-Forwarded-For counts, comma separated"
+    )
     port_base: int = Field(0, ge=0, le=50_000, description="added to every documented port")
     process: str = Field("all", description="name of this process, for the registry and logs")
     service_url: str = Field(

@@ -63,6 +63,18 @@ async def test_five_failures_lock_the_account_out(platform: TestPlatform) -> Non
         assert (await client.post("/auth/login", json=wrong)).status_code == 401
 
 
+async def test_a_caller_cannot_say_that_it_is_somebody_else_s_call(platform: TestPlatform) -> None:
+    tenant = await make_tenant(platform)
+    async with httpx.AsyncClient(base_url=f"{tenant.url}/api/v1", timeout=60) as client:
+        for number in range(6):
+            answer = await client.post(
+                "/auth/login",
+                json={"email": tenant.email, "password": "wrong"},
+                headers={"X-Forwarded-For": f"203.0.{number}.9", "X-Real-IP": f"203.0.{number}.9"},
+            )
+        assert answer.json()["code"] == "locked_out"
+
+
 async def test_fifty_parallel_refreshes_have_one_successor(platform: TestPlatform, tenant: Tenant) -> None:
     async with logged_in(tenant) as client:
         token = client.cookies["ap_refresh"]
