@@ -233,7 +233,8 @@ def _ranked(question: Question, parameters: Parameters) -> str:
     vector, lexical = parameters.add(weight, "float8"), parameters.add(1 - weight, "float8")
     constant = parameters.add(question.size.rank_constant, "float8")
     return (
-        "ranked AS (SELECT coalesce(v.id, l.id) AS id, v.rank AS vector_rank, v.similarity,"
+        # Materialised, because under row-level security an index takes a column as its key, not a coalesce().
+        "ranked AS MATERIALIZED (SELECT coalesce(v.id, l.id) AS id, v.rank AS vector_rank, v.similarity,"
         " l.rank AS lexical_rank, l.bm25, l.terms, (coalesce("
         f"{vector} / ({constant} + v.rank), 0) + coalesce({lexical} / ({constant} + l.rank), 0))"
         f" * ({constant} + 1) AS fused"

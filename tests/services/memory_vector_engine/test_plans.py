@@ -1,5 +1,6 @@
 """The plan follows from size, is the only one the planner can choose, and finds what an exact scan finds."""
 
+import re
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -83,6 +84,7 @@ async def test_each_plan_is_the_only_one(memory_with: Opened, provider: Provider
                 for scan in [*scans, "Index Only Scan using memory_terms_pkey"]:
                     assert scan in shown, f"{each}, {mode}: {shown}"
                 assert "Seq Scan" not in shown
+                assert not re.search("(Filter|Cond):.*COALESCE", shown), shown
 
 
 async def _explained(connection: Connection, question: Question, mode: str) -> str:
