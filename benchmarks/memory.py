@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.memory_api import api_figures
 from benchmarks.memory_data import SIZES, Agent, Vectors, World, load, nearest
 from benchmarks.memory_load import searches_a_second
+from benchmarks.memory_whole import whole_figures
 from benchmarks.report import Report, publish
 from services.chassis.database import Database
 from services.chassis.ids import new_id
@@ -62,10 +63,10 @@ async def _measure(report: Report, stores: Stores) -> None:
     db = await Database.open(addresses.database_app_url, addresses.database_system_url, 8)
     admin = await asyncpg.connect(stores.postgres.superuser_url(DATABASE))
     try:
-        bench = StoreBench(report, db, admin)
-        await bench.run(addresses.database_app_url)
-        await _inserts(report, db)
+        # First, for what the others leave behind would be embedded meanwhile.
         await api_figures(report, stores)
+        await StoreBench(report, db, admin).run(addresses.database_app_url)
+        await _inserts(report, db)
     finally:
         await admin.close()
         await db.close()
@@ -96,6 +97,7 @@ class StoreBench:
             await self._size(agent, goal)
         await self._throughput(one, app_url)
         alone = await self._recall(large)
+        await whole_figures(self._report, self._db, self._world, self._agents, self._model, KNOBS)
         await self._graph(one)
         await self._neighbour(large, alone)
         await self._expiry(large)

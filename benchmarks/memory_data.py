@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -88,7 +88,8 @@ async def load(connection: "asyncpg.Connection[asyncpg.Record]", world: World, a
         )
     model = await _model(connection)
     english = await connection.fetchval("SELECT 'english'::regconfig::oid::int")
-    rotation = Rotation()
+    # Older than the minute that a graph leaves to settle.
+    rotation, earlier = Rotation(), datetime.now(UTC) - timedelta(hours=1)
     places = [(agent, index) for agent in agents for index in range(len(agent.ids))]
     np.random.default_rng(3).shuffle(places)
     await connection.copy_records_to_table(
@@ -102,6 +103,7 @@ async def load(connection: "asyncpg.Connection[asyncpg.Record]", world: World, a
             "model_id",
             "collection_id",
             "content_hash",
+            "stored_at",
             "signature",
             "embedding",
         ],
@@ -112,6 +114,7 @@ async def load(connection: "asyncpg.Connection[asyncpg.Record]", world: World, a
                 model,
                 agent.collection_id,
                 hashlib.sha256(agent.ids[index].bytes).digest(),
+                earlier,
                 bits(rotation.signature(agent.vectors[index])),
                 agent.vectors[index],
             )

@@ -1,7 +1,7 @@
 -- Purpose: memories that persist and are found: versions, postings for BM25, embeddings and their signatures.
 -- Owner:   memory-vector-engine
 -- Tables:  memory_models memory_collections memories memory_counts memory_terms memory_vectors
---          memory_past_vectors memory_pending memory_usage
+--          memory_past_vectors memory_pending memory_usage memory_graphs memory_graph_entries
 
 -- Embedding models ever used. `serving` answers searches; `filling` is being embedded and takes over when complete.
 CREATE TABLE memory_models (
@@ -164,3 +164,57 @@ CREATE TABLE memory_usage (
     PRIMARY KEY (org_id, day, operation)
 );
 CALL protect_tenant_table('memory_usage');
+
+-- An HNSW graph over what is too large for signatures: one collection, or (null) a whole organisation. Its entries
+-- are a table of their own, so that no filter stands behind the graph and a new one is built beside the old.
+CREATE TABLE memory_graphs (
+    org_id        uuid NOT NULL,
+    id            int NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+    collection_id uuid,
+    model_id      int NOT NULL REFERENCES memory_models (id),
+    state         text NOT NULL CHECK (state IN ('building', 'ready')),
+    built_through timestamptz NOT NULL,
+    entries       int NOT NULL DEFAULT 0,
+    PRIMARY KEY (org_id, id)
+);
+CALL protect_tenant_table('memory_graphs');
+
+CREATE TABLE memory_graph_entries (
+    graph_id  int NOT NULL,
+    org_id    uuid NOT NULL,
+    memory_id uuid NOT NULL,
+    embedding halfvec(1536) NOT NULL
+) PARTITION BY LIST (graph_id);
+ALTER TABLE memory_graph_entries ALTER COLUMN embedding SET STORAGE PLAIN;
+CALL protect_tenant_table('memory_graph_entries');
+
+-- What was written after a graph was built is searched beside it.
+CREATE INDEX memory_vectors_recent ON memory_vectors (stored_at);
+
+-- Tables are the owner's to make; these three let the system role make, finish and drop those of graphs only.
+CREATE FUNCTION open_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE memory_graph_%s (LIKE memory_graph_entries INCLUDING STORAGE, '
+                   'CHECK (graph_id = %s))', graph, graph);
+    EXECUTE format('GRANT INSERT ON memory_graph_%s TO agentplane_system', graph);
+END $$;
+
+CREATE FUNCTION close_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp SET maintenance_work_mem = '256MB' AS $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON memory_graph_%s FROM agentplane_system', graph);
+    EXECUTE format('CREATE INDEX ON memory_graph_%s USING hnsw (embedding halfvec_cosine_ops)', graph);
+    EXECUTE format('ALTER TABLE memory_graph_entries ATTACH PARTITION memory_graph_%s FOR VALUES IN (%s)',
+                   graph, graph);
+END $$;
+
+CREATE FUNCTION drop_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp AS $$
+BEGIN
+    EXECUTE format('DROP TABLE IF EXISTS memory_graph_%s', graph);
+END $$;
+
+REVOKE ALL ON FUNCTION open_memory_graph(int), close_memory_graph(int), drop_memory_graph(int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION open_memory_graph(int), close_memory_graph(int), drop_memory_graph(int)
+    TO agentplane_system;

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.chassis.database import Connection, Database, Row
+from services.memory_vector_engine.graph_store import Graph
 from services.memory_vector_engine.scopes import Collection
 
 # Rows are locked in the order of their ids, so that two writers cannot wait for each other.
@@ -20,6 +21,11 @@ _SIZES = """
 SELECT id, live, words, vector_weight, rank_constant,
        (SELECT count(*) FROM memory_pending p WHERE p.org_id = $1 AND p.collection_id = c.id) AS pending
 FROM memory_collections c WHERE org_id = $1
+"""
+
+_GRAPH = """
+SELECT id, model_id, built_through FROM memory_graphs
+WHERE org_id = $1 AND collection_id IS NOT DISTINCT FROM $2 AND state = 'ready' ORDER BY id DESC LIMIT 1
 """
 
 _GROWN = """
@@ -38,6 +44,7 @@ class Size:
     pending: int = 0
     vector_weight: float = 0.5
     rank_constant: float = 60.0
+    graph: Graph | None = None
 
     @property
     def mean_words(self) -> float:
@@ -109,7 +116,12 @@ class CollectionStore:
                 rows = await connection.fetch(_SIZES, org_id)
             else:
                 rows = await connection.fetch(_SIZES + " AND id = ANY($2)", org_id, ids)
-        return _together(rows, ids)
+            found = [row["id"] for row in rows]
+            one = found[0] if ids is not None and len(found) == 1 else None
+            graph = None
+            if ids is None or one is not None:
+                graph = await connection.fetchrow(_GRAPH, org_id, one)
+        return _together(rows, Graph(**graph) if graph else None)
 
     async def grown(self, most: int) -> list[Row]:
         """Collections that doubled since their weights were last calibrated."""
@@ -130,16 +142,18 @@ class CollectionStore:
             )
 
 
-def _together(rows: Sequence[Row], ids: Sequence[UUID] | None) -> Size:
-    wanted = list(ids) if ids is not None else [row["id"] for row in rows]
+def _together(rows: Sequence[Row], graph: Graph | None) -> Size:
+    # Only collections that exist: most agents share nothing, and one collection is searched faster than two.
+    ids = [row["id"] for row in rows]
     if not rows:
-        return Size(wanted)
+        return Size(ids)
     largest = max(rows, key=lambda row: row["live"])
     return Size(
-        wanted,
+        ids,
         sum(row["live"] for row in rows),
         sum(row["words"] for row in rows),
         sum(row["pending"] for row in rows),
         largest["vector_weight"],
         largest["rank_constant"],
+        graph,
     )

@@ -29,6 +29,7 @@ from services.memory_vector_engine.backfill import Backfill
 from services.memory_vector_engine.drafts import draft_of
 from services.memory_vector_engine.embeddings import Embeddings
 from services.memory_vector_engine.exchange import draft_of_exported, exported
+from services.memory_vector_engine.graph_store import GraphStore
 from services.memory_vector_engine.housekeeping_store import HousekeepingStore
 from services.memory_vector_engine.reading_store import ReadingStore
 from services.memory_vector_engine.searching import Searcher, meant
@@ -65,6 +66,7 @@ class Memories:
         self._writer = writer
         self._reading = ReadingStore(db)
         self._housekeeping = HousekeepingStore(db)
+        self._graphs = GraphStore(db)
         self._searcher = Searcher(db, settings, embeddings, sizes, journal, clock)
         self._weighing = weighing
         self.backfill = backfill
@@ -170,6 +172,16 @@ class Memories:
     async def weigh_grown(self, fence: Fence) -> None:
         """Find the fusion weights of collections that have grown; one replica does."""
         await self._weighing.run()
+
+    async def keep_graphs(self, fence: Fence) -> None:
+        """Build HNSW graphs where signatures would take too long, and drop those that serve nobody."""
+        models = await self.backfill.models()
+        if models.serving is None:
+            return
+        for row in await self._graphs.due(self._settings.graph_from, models.serving.id):
+            await self._graphs.build(row["org_id"], row["collection_id"], models.serving.id)
+            self._sizes.forget(row["org_id"])
+        await self._graphs.drop_useless(models.serving.id)
 
     async def sweep_expired(self) -> int:
         """End what has expired, in batches, and forget history that is old; returns how many ended."""

@@ -23,6 +23,7 @@ from services.memory_vector_engine.vector_store import bits
 
 # One plan for each statement, whatever the planner believes about a table that just grew.
 ONE_PLAN = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
+THROUGH_GRAPH = "SET LOCAL hnsw.ef_search = 400; SET LOCAL hnsw.iterative_scan = relaxed_order"
 MOST_TERMS = 64
 
 _BM25 = "sum(ln(1 + (greatest({n}, f.found) - f.found + 0.5) / (f.found + 0.5)) * 2.2 * p.frequency"
@@ -73,7 +74,8 @@ class SearchStore:
     async def find_in(self, connection: Connection, question: Question) -> list[FoundMemory]:
         """The same, inside the caller's transaction."""
         statement, parameters = statement_of(question)
-        await connection.execute(ONE_PLAN)
+        graph = question.near is not None and question.near.plan == "graph"
+        await connection.execute(f"{ONE_PLAN}; {THROUGH_GRAPH}" if graph else ONE_PLAN)
         rows = await connection.fetch(statement, *parameters.values)
         return [_found(row) for row in rows]
 
@@ -122,11 +124,22 @@ def _vector_leg(question: Question, org: str, filters: list[str], parameters: Pa
         return [f"vector_leg AS MATERIALIZED (SELECT {measured} FROM {source} WHERE {where} {nearest})"]
     signature = parameters.add(bits(near.signature), "bit(1536)")
     candidates = parameters.add(max(question.candidates, 2 * question.pool), "int")
+    by_signature = f"ORDER BY v.signature <~> {signature} LIMIT {candidates}"
+    found = f"SELECT v.memory_id FROM {source} WHERE {where} {by_signature}"
+    if near.plan == "graph":
+        graph = question.size.graph
+        assert graph is not None
+        through = parameters.add(graph.built_through, "timestamptz")
+        found = (
+            f"(SELECT g.memory_id FROM memory_graph_entries g WHERE g.graph_id = {int(graph.id)}"
+            f" ORDER BY g.embedding <=> {embedding} LIMIT {candidates}) UNION (SELECT v.memory_id"
+            f" FROM {source} WHERE {where} AND v.stored_at >= {through} {by_signature})"
+        )
     return [
-        f"near AS MATERIALIZED (SELECT v.memory_id FROM {source} WHERE {where}"
-        f" ORDER BY v.signature <~> {signature} LIMIT {candidates})",
+        f"near AS MATERIALIZED ({found})",
         f"vector_leg AS MATERIALIZED (SELECT {measured} FROM near CROSS JOIN LATERAL (SELECT * FROM"
         f" memory_vectors v WHERE v.org_id = {org} AND v.memory_id = near.memory_id AND v.model_id = {model}"
+        " AND (v.expires_at IS NULL OR v.expires_at > now())"
         f" OFFSET 0) v {nearest})",
     ]
 

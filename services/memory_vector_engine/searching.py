@@ -58,7 +58,8 @@ class Searcher:
             filtered = bool(
                 asked.types or asked.tags or asked.metadata or asked.created_after or asked.created_before
             )
-            plan = choose_plan(size.live, self._limits, graph_ready=False, filtered=filtered)
+            ready = size.graph is not None and size.graph.model_id == model.id
+            plan = choose_plan(size.live, self._limits, graph_ready=ready, filtered=filtered)
             near = Near(model.id, vector, self._rotation.signature(vector), plan)
         lexical = asked.mode != "vector" or near is None
         question = Question(

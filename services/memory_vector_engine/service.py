@@ -49,6 +49,7 @@ service = Service(
         every(1, Memories.embed_waiting, woken_by=lambda memories: memories.backfill.wake),
         every(15, Memories.sweep_expired),
         every(10, Memories.weigh_grown, exclusive=True),
+        every(60, Memories.keep_graphs, exclusive=True),
         every(5, Memories.write_usage_down),
     ],
     roles=["tenant", "system"],
