@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import __version__
@@ -71,9 +71,15 @@ def _add_probes(app: FastAPI, service: Service[Any], logic: Any, resources: Reso
         """Prometheus metrics."""
         return resources.metrics.render()
 
-    for endpoint in (health, ready, metrics):
-        path = f"/{endpoint.__name__}"
-        app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=service.edge, tags=["probes"])
+    for endpoint, kind in ((health, JSONResponse), (ready, JSONResponse), (metrics, PlainTextResponse)):
+        app.add_api_route(
+            f"/{endpoint.__name__}",
+            endpoint,
+            methods=["GET"],
+            response_class=kind,
+            include_in_schema=service.edge,
+            tags=["probes"],
+        )
 
 
 class LimitBody:
