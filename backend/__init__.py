@@ -6,5 +6,5 @@ Owns       organisations, users, members, sessions, refresh_tokens, login_attemp
            idempotency_keys, agents, agent_versions, bundles
 Reads      agent_status, agent_instances (control-brain, node-manager)
 Asks       control-brain, agent-gateway, agent-observability, secrets-manager, log-processor,
-           metrics-collector, event-processor, node-manager
+           metrics-collector, event-processor, node-manager, memory-vector-engine
 """

@@ -21,7 +21,7 @@ from tests.platform import MASTER_KEY, make_organisation, platform_of
 
 PASSWORD = "correct horse battery staple"
 BESIDE = ["secrets-manager", "event-processor", "log-processor", "metrics-collector", "node-manager"]
-BESIDE += ["agent-gateway", "agent-observability", "control-brain"]
+BESIDE += ["agent-gateway", "agent-observability", "control-brain", "memory-vector-engine"]
 
 
 def backend_settings(**changed: object) -> BackendSettings:
@@ -64,19 +64,19 @@ async def make_tenant(platform: TestPlatform, role: str = "owner", slug: str | N
     return Tenant(org_id, user_id, email, made.json().get("key", ""), url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def overrides() -> list[ServiceSettings]:
     return [SecretsSettings(master_key=SecretStr(MASTER_KEY)), backend_settings()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def platform(stores: WorkerStores, overrides: list[ServiceSettings]) -> AsyncIterator[TestPlatform]:
     names = ["backend", *BESIDE]
     async with platform_of(names, stores.environment(), listen=True, overrides=overrides) as platform:
         yield platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def tenant(platform: TestPlatform) -> Tenant:
     return await make_tenant(platform)
 

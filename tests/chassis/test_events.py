@@ -38,8 +38,9 @@ async def test_sequences_grow_in_the_order_of_emission(stores: WorkerStores) -> 
         for start in range(0, 1200, 400):
             await say(platform, about, *range(start, start + 400))
         await until(lambda: len(listener.heard) == 1200)
-        assert listener.heard == list(range(1200))
-        assert seen == sorted(seen)
+        # A publish that timed out is repeated and may arrive late; its sequence still says where it belongs.
+        by_sequence = sorted(zip(seen, listener.heard, strict=True))
+        assert [number for _, number in by_sequence] == list(range(1200))
 
 
 async def test_a_broadcast_cannot_be_emitted_nor_a_durable_event_broadcast(stores: WorkerStores) -> None:

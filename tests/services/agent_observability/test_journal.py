@@ -1,0 +1,136 @@
+"""The journal: stored once, read in order, byte for byte, and by its own organisation only."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.ids import new_id
+from services.chassis.testing import TestPlatform
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.agents import Cause
+from services.contracts.steps import NewStep, StepKind, StepTotals
+from services.embedded.testing import WorkerStores
+from tests.platform import make_organisation, platform_of
+
+
+@pytest.fixture
+async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
+    async with platform_of(["agent-observability"], stores.environment()) as running:
+        yield running
+
+
+@pytest.fixture
+def journal(platform: TestPlatform) -> AgentObservabilityClient:
+    return platform.client(AgentObservabilityClient, "agent-gateway")
+
+
+def step(org_id: UUID, execution_id: UUID | None, seq: int, **more: Any) -> NewStep:
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "org_id": org_id,
+        "agent_id": new_id(),
+        "execution_id": execution_id,
+        "seq": seq,
+        "kind": StepKind.LLM,
+        "name": "/v1/chat/completions",
+        "status": "succeeded",
+        "model": "scripted/x",
+        "scripted": True,
+        "http_status": 200,
+        "tokens_in": 10,
+        "tokens_out": 5,
+        "cost_nano": 7,
+        "started_at": datetime.now(UTC),
+        "finished_at": datetime.now(UTC),
+        "request_bytes": b'{"model":"scripted/x"}',
+        "response_bytes": b'{"ok": true}',
+    }
+    return NewStep(**{**values, **more})
+
+
+async def test_a_batch_sent_twice_is_stored_once(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id, execution_id = await make_organisation(platform.db), new_id()
+    batch = [step(org_id, execution_id, seq) for seq in (1, 2, 3)]
+    await journal.append_steps(batch)
+    await journal.append_steps([*batch, step(org_id, execution_id, 4)])
+    page = await journal.timeline(org_id, execution_id)
+    assert [each.seq for each in page.items] == [1, 2, 3, 4]
+    assert await journal.totals(org_id, execution_id) == StepTotals(
+        steps=4, last_seq=4, tokens_in=40, tokens_out=20, cost_nano=28, scripted=True
+    )
+
+
+async def test_bodies_come_back_byte_for_byte(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id, execution_id = await make_organisation(platform.db), new_id()
+    stream = b'data: {"x": "\xc3\xa9"}\n\n\x00\xff not utf-8'
+    await journal.append_steps(
+        [
+            step(
+                org_id,
+                execution_id,
+                1,
+                response_bytes=stream,
+                status="failed",
+                cause=Cause.LLM_UNAVAILABLE,
+                tool_calls=["search", "fetch page"],
+                request_patch={"stream_options": {"include_usage": True}},
+            )
+        ]
+    )
+    detail = await journal.step(org_id, execution_id, 1)
+    assert detail.request == {"model": "scripted/x"}
+    assert detail.request_text == '{"model":"scripted/x"}'
+    assert detail.response is None
+    assert detail.response_text == stream.decode("utf-8", "backslashreplace")
+    assert (detail.status, detail.cause) == ("failed", Cause.LLM_UNAVAILABLE)
+    assert detail.tool_calls == ["search", "fetch page"]
+
+
+async def test_a_timeline_pages_and_carries_no_bodies(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id, execution_id = await make_organisation(platform.db), new_id()
+    await journal.append_steps([step(org_id, execution_id, seq) for seq in range(1, 6)])
+    first = await journal.timeline(org_id, execution_id, limit=3)
+    assert [each.seq for each in first.items] == [1, 2, 3]
+    rest = await journal.timeline(org_id, execution_id, after_seq=int(first.next_cursor or 0), limit=3)
+    assert ([each.seq for each in rest.items], rest.next_cursor) == ([4, 5], None)
+
+
+async def test_unattributed_steps_do_not_collide(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id = await make_organisation(platform.db)
+    await journal.append_steps([step(org_id, None, 0), step(org_id, None, 0)])
+    row = await platform.db.fetchrow("SELECT count(*) AS n FROM steps WHERE org_id = $1", org_id)
+    assert row is not None and row["n"] == 2
+
+
+async def test_another_organisation_sees_nothing(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id, other = await make_organisation(platform.db), await make_organisation(platform.db)
+    execution_id = new_id()
+    await journal.append_steps([step(org_id, execution_id, 1)])
+    assert list((await journal.timeline(other, execution_id)).items) == []
+    assert (await journal.totals(other, execution_id)).steps == 0
+    with pytest.raises(NotFound):
+        await journal.step(other, execution_id, 1)
+
+
+async def test_only_the_gateway_writes_and_nonsense_is_refused(platform: TestPlatform) -> None:
+    with pytest.raises(Forbidden):
+        await platform.client(AgentObservabilityClient, "backend").append_steps([])
+    gateway = platform.client(AgentObservabilityClient, "agent-gateway")
+    with pytest.raises(Invalid):
+        await gateway._call("POST", "/steps", None, body=b'[{"id": 7}]')
+    with pytest.raises(NotFound):
+        await gateway.step(new_id(), new_id(), 2**40)
