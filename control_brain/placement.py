@@ -87,13 +87,16 @@ def obstacle(node: NodeView, agent: AgentView) -> str | None:
 def cannot_run(node: NodeView, agent: AgentView) -> str | None:
     """Which driver or runtime the node lacks for the agent; null when it has all."""
     facts, spec = node.facts, agent.spec
-    container = not {"docker", "kubernetes"}.isdisjoint(facts.drivers)
+    aliased = spec.docker_image is not None and _tagged(spec.docker_image) in map(_tagged, facts.images)
+    engine = not {"docker", "kubernetes"}.isdisjoint(facts.drivers)
     if spec.docker_image is not None:
-        if not container and _tagged(spec.docker_image) not in map(_tagged, facts.images):
+        if not (engine or aliased):
             return f"has no container engine, which the image {spec.docker_image} needs"
-    elif "process" not in facts.drivers and not container:
+    elif {"process", "kubernetes"}.isdisjoint(facts.drivers):
         return "has no driver for own code"
-    if agent.runtime is not None and agent.runtime not in facts.runtimes and not container:
+    # A container brings its runtime along; beside an engine, own code still runs as a process.
+    contained = "kubernetes" in facts.drivers or (engine and spec.docker_image is not None and not aliased)
+    if agent.runtime is not None and agent.runtime not in facts.runtimes and not contained:
         return f"has no {agent.runtime} runtime"
     return None
 

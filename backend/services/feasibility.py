@@ -29,13 +29,16 @@ def check_feasible(spec: AgentSpec, bundle_kind: str | None, nodes: Sequence[Nod
 
 
 def _can_run(spec: AgentSpec, bundle_kind: str | None, node: NodeFacts) -> bool:
-    if CONTAINER_DRIVERS & set(node.drivers):
+    aliased = spec.docker_image is not None and _tagged(spec.docker_image) in map(_tagged, node.images)
+    engine = bool(CONTAINER_DRIVERS & set(node.drivers))
+    if spec.docker_image is not None and not aliased:
+        return engine
+    if "kubernetes" in node.drivers:
         return True
+    # Beside an engine, own code still runs as a process, with the runtimes of the machine.
     if bundle_kind in {"python", "node"} and bundle_kind not in node.runtimes:
         return False
-    if spec.docker_image is None:
-        return "process" in node.drivers
-    return _tagged(spec.docker_image) in map(_tagged, node.images)
+    return aliased or "process" in node.drivers
 
 
 def _tagged(image: str) -> str:

@@ -75,7 +75,7 @@ def body(
     key: VirtualKey,
     gateway_port: int,
     directory: str,
-    seccomp: str | None,
+    seccomp: str,
     otel_endpoint: str | None,
 ) -> dict[str, Any]:
     """What the engine is asked to make."""
@@ -107,7 +107,7 @@ def body(
     return made
 
 
-def host_config(workload: Workload, image: Image, seccomp: str | None) -> dict[str, Any]:
+def host_config(workload: Workload, image: Image, seccomp: str) -> dict[str, Any]:
     """The walls and limits."""
     spec = workload.order.spec
     return {
@@ -115,7 +115,7 @@ def host_config(workload: Workload, image: Image, seccomp: str | None) -> dict[s
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
         "CapAdd": [],
-        "SecurityOpt": ["no-new-privileges", *([f"seccomp={seccomp}"] if seccomp else [])],
+        "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp}"],
         "NetworkMode": "none",
         "IpcMode": "private",
         "PidMode": "",

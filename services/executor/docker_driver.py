@@ -22,7 +22,7 @@ from services.contracts.agent_gateway import VirtualKey
 from services.contracts.agents import IsolationLevel
 from services.contracts.executor import Order
 from services.contracts.log_processor import LogLine
-from services.executor import docker_container, docker_probe, logs, outputs, processes
+from services.executor import docker_container, docker_probe, docker_seccomp, logs, outputs, processes
 from services.executor.bundle import Bundles
 from services.executor.docker_container import DIRECTORY, PORT_INSIDE, RUN, USER, Image, name_of
 from services.executor.docker_engine import Engine, EngineError
@@ -61,6 +61,8 @@ class DockerDriver:
         self._children: dict[UUID, int] = {}
         self._bundles = Bundles(directory / "bundles")
         self._swap_limited = True
+        own = settings.docker_seccomp
+        self._seccomp = own.read_text() if own else docker_seccomp.profile()
 
     async def probe(self) -> DriverFacts:
         """Find out what the engine can do, and remove containers whose workloads are forgotten."""
@@ -164,7 +166,7 @@ class DockerDriver:
             key,
             self._gateway_port,
             str(self._directory),
-            docker_probe.seccomp_profile(self._settings.docker_seccomp),
+            self._seccomp,
             self._settings.otel_endpoint,
         )
         name = name_of(workload)

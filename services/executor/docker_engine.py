@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -126,3 +127,16 @@ def _parsed(content: bytes) -> Any:
         return json.loads(text)
     except ValueError:
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def feed(stdin: socket.socket, path: str) -> None:
+    """Send a file to a container's standard input, for as long as that takes."""
+    try:
+        with Path(path).open("rb") as file, stdin:
+            stdin.settimeout(None)
+            stdin.sendall(file.read())
+            stdin.shutdown(socket.SHUT_WR)
+            stdin.recv(1)
+    except OSError:
+        # It ended without reading all of its input, which it may.
+        return

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from services.contracts.agents import IsolationLevel
@@ -62,8 +61,3 @@ def containers(engine: Engine, label: str, value: str) -> Iterator[tuple[str, di
     )
     for one in found or []:
         yield one["Names"][0].lstrip("/"), one["Labels"]
-
-
-def seccomp_profile(path: Path | None) -> str | None:
-    """The profile's text; None for the engine's own."""
-    return path.read_text() if path else None

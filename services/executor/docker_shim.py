@@ -18,25 +18,21 @@ if __name__ == "__main__":
     sys.path.append(sys.argv[1])
 
 import _signal  # type: ignore[import-not-found]
-import _socket
 import select
 import socket
 import threading
 import time
 from typing import Any
 
-from services.executor.docker_engine import Engine, EngineError
-from services.executor.docker_logs import ContinuedLog, Frames, seconds, unix
+from services.executor.docker_engine import Engine, EngineError, feed
+from services.executor.docker_logs import ContinuedLog, Frames, seconds, why_not_started
 from services.executor.docker_network import Network, Spares, first_process
 from services.executor.docker_pause import ContainerWarden
 from services.executor.plan import Plan
 from services.executor.shim import Shim
-from services.executor.state_file import read_text
 
-DRAIN_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 SHELL_SIGNAL = 128
-INIT_FAILED = "[FATAL tini"
 
 
 class ContainerShim(Shim):
@@ -44,6 +40,7 @@ class ContainerShim(Shim):
 
     def __init__(self, directory: str, plan: Plan) -> None:
         super().__init__(directory, plan)
+        self.seen = False
         self.container, self.engine = plan.argv[0], Engine(plan.env["engine"])
         os.close(self.log._descriptor)
         self.log = ContinuedLog(directory, plan.segment_bytes, plan.segments)
@@ -62,6 +59,7 @@ class ContainerShim(Shim):
         if state["Status"] == "created":
             self._start()
             state = self._state()
+        self.seen = True
         self.started = seconds(state["StartedAt"]) or time.time()
         self.agent = int(state["Pid"])
         self._running()
@@ -97,7 +95,7 @@ class ContainerShim(Shim):
     def _start(self) -> None:
         if self.plan.stdin:
             stdin = self.engine.attach_stdin(self.container)
-            threading.Thread(target=_feed, args=(stdin, self.plan.stdin), daemon=True).start()
+            threading.Thread(target=feed, args=(stdin, self.plan.stdin), daemon=True).start()
         asked = self.engine.begin("POST", f"/containers/{self.container}/start", seconds=120)
         # The agent may call the gateway with its first breath, so the door opens before its program runs.
         while not select.select([asked.sock], [], [], 0.001)[0]:
@@ -128,13 +126,16 @@ class ContainerShim(Shim):
 
     def _listen(self) -> None:
         """Ask for the output behind what was taken, and for the end."""
-        self.frames.reopened()
-        query: dict[str, Any] = {"follow": 1, "stdout": 1, "stderr": 1, "timestamps": 1}
-        if self.frames.taken:
-            query["since"] = unix(self.frames.taken)
-        self.output = self._watched(self.engine.stream("GET", f"/containers/{self.container}/logs", **query))
+        self.output = self._watched(self._log_stream(follow=1))
         path = f"/containers/{self.container}/wait"
         self.waiting = self._watched(self.engine.stream("POST", path, condition="not-running"))
+
+    def _log_stream(self, **query: Any) -> socket.socket:
+        self.frames.reopened()
+        if self.frames.since:
+            query["since"] = self.frames.since
+        path = f"/containers/{self.container}/logs"
+        return self.engine.stream("GET", path, stdout=1, stderr=1, timestamps=1, **query)
 
     def _watched(self, made: socket.socket) -> socket.socket:
         made.setblocking(False)
@@ -242,42 +243,33 @@ class ContainerShim(Shim):
     def _clear_away(self) -> None:
         """Read what the container still had to say."""
         ended = self.ended or time.time()
-        deadline = time.time() + DRAIN_SECONDS
-        while self.output is not None and time.time() < deadline:
-            select.select([self.output], [], [], 0.2)
-            while self.output is not None and self._read_stream(self.output.fileno()):
-                pass
+        if self.seen and self.reason != "lost":
+            # Not the stream that was followed: at the end engines may break it off before the last lines.
+            if self.output is not None:
+                self._unwatch(self.output)
+            self._read_to_end()
         self.log.flush()
         self.ended = ended
 
+    def _read_to_end(self) -> None:
+        try:
+            with self._log_stream() as rest:
+                while data := rest.recv(65_536):
+                    self.frames.feed(data)
+        except OSError as error:
+            self.log.say(f"the end of the output was lost: {error}")
+
     def _write_exit(self) -> None:
         if self.reason == "exited" and self.status in {126 << 8, 127 << 8}:
-            self._explain_failed_start()
+            why = why_not_started(self.directory)
+            if why:
+                self.reason, self.message = "start_failed", why
         super()._write_exit()
         try:
             self.engine.ask("DELETE", f"/containers/{self.container}", force=1, v=1)
         except EngineError:
             # Whoever probes next removes what is left of ended workloads.
             return
-
-    def _explain_failed_start(self) -> None:
-        newest = max(int(name[4:]) for name in os.listdir(self.directory) if name.startswith("log."))  # noqa: PTH208
-        for line in read_text(f"{self.directory}/log.{newest}").splitlines()[-3:]:
-            _, found, text = line.partition(INIT_FAILED)
-            if found:
-                self.reason, self.message = "start_failed", text.partition("] ")[2] or text
-
-
-def _feed(stdin: socket.socket, path: str) -> None:
-    try:
-        with open(path, "rb") as file, stdin:
-            stdin.settimeout(None)
-            stdin.sendall(file.read())
-            stdin.shutdown(_socket.SHUT_WR)
-            stdin.recv(1)
-    except OSError:
-        # It ended without reading all of its input, which it may.
-        return
 
 
 def main(directory: str) -> None:

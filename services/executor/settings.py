@@ -55,7 +55,7 @@ class ExecutorSettings(ServiceSettings):
     )
     docker_socket: Path = Path("/var/run/docker.sock")
     docker_pull_seconds: float = Field(900.0, gt=0, description="longest time an image may take to pull")
-    docker_seccomp: Path | None = Field(None, description="seccomp profile; unset: the engine's default")
+    docker_seccomp: Path | None = Field(None, description="seccomp profile; unset: the built-in one")
     isolation: IsolationLevel | None = Field(
         None, description="strongest level to use; unset: the best there is"
     )

@@ -42,6 +42,11 @@ def test_a_bundle_needs_its_runtime() -> None:
     check_feasible(spec, "python", [a_node()])
     with pytest.raises(RuntimeUnavailable, match="node"):
         check_feasible(spec, "node", [a_node()])
+    # An engine beside changes nothing: own code is a process.
+    with pytest.raises(RuntimeUnavailable, match="node"):
+        check_feasible(spec, "node", [a_node(drivers=["process", "docker"])])
+    with pytest.raises(RuntimeUnavailable):
+        check_feasible(spec, "python", [a_node(drivers=["docker"])])
 
 
 def test_isolation_and_enforcement_are_never_weakened() -> None:

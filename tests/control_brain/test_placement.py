@@ -80,6 +80,7 @@ def test_different_agents_fill_one_node_before_the_next() -> None:
             "cannot enforce cpu",
         ),
         ({"drivers": []}, {"docker_image": None, "command": ["x"]}, "has no driver for own code"),
+        ({"drivers": ["docker"]}, {"docker_image": None, "command": ["x"]}, "has no driver for own code"),
         ({}, {"cpu_limit": 9}, "has less than 9000 millicores free"),
         ({"max_instances": 1}, {}, ""),
     ],

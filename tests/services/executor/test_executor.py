@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,17 @@ class Node:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def node() -> AsyncIterator[Node]:
+    async with among_neighbours(docker_driver="off") as made:
+        yield made
+
+
+@asynccontextmanager
+async def among_neighbours(**more: Any) -> AsyncIterator[Node]:
+    """An executor that runs processes, and whatever else it is told to."""
     directory, told = make_directory(), Neighbours()
-    knobs = ExecutorSettings(directory=directory, process_driver="on", probe_seconds=0.2, probe_timeout=0.3)
+    knobs = ExecutorSettings(
+        directory=directory, process_driver="on", probe_seconds=0.2, probe_timeout=0.3, **more
+    )
     settings = platform_settings({}, CALLERS)
     async with running([service, *told.services()], settings, assembly.PORTS, overrides=[knobs]) as platform:
         yield Node(
