@@ -195,18 +195,15 @@ CREATE INDEX memory_vectors_recent ON memory_vectors (stored_at);
 CREATE FUNCTION open_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = public, pg_temp AS $$
 BEGIN
-    EXECUTE format('CREATE TABLE memory_graph_%s (LIKE memory_graph_entries INCLUDING STORAGE, '
-                   'CHECK (graph_id = %s))', graph, graph);
-    EXECUTE format('GRANT INSERT ON memory_graph_%s TO agentplane_system', graph);
+    EXECUTE format('CREATE TABLE memory_graph_%s (LIKE memory_graph_entries INCLUDING STORAGE)', graph);
+    EXECUTE format('ALTER TABLE memory_graph_entries ATTACH PARTITION memory_graph_%s FOR VALUES IN (%s)',
+                   graph, graph);
 END $$;
 
 CREATE FUNCTION close_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = public, pg_temp SET maintenance_work_mem = '256MB' AS $$
 BEGIN
-    EXECUTE format('REVOKE ALL ON memory_graph_%s FROM agentplane_system', graph);
     EXECUTE format('CREATE INDEX ON memory_graph_%s USING hnsw (embedding halfvec_cosine_ops)', graph);
-    EXECUTE format('ALTER TABLE memory_graph_entries ATTACH PARTITION memory_graph_%s FOR VALUES IN (%s)',
-                   graph, graph);
 END $$;
 
 CREATE FUNCTION drop_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER

@@ -67,7 +67,7 @@ class GraphStore:
         await self._db.execute("SELECT open_memory_graph($1)", graph["id"])
         async with self._db.system() as connection:
             tag = await connection.execute(
-                f"INSERT INTO memory_graph_{int(graph['id'])} (graph_id, org_id, memory_id, embedding)"  # noqa: S608
+                "INSERT INTO memory_graph_entries (graph_id, org_id, memory_id, embedding)"
                 " SELECT $1, org_id, memory_id, embedding FROM memory_vectors WHERE org_id = $2"
                 " AND model_id = $3 AND ($4::uuid IS NULL OR collection_id = $4) AND stored_at < $5",
                 graph["id"],
