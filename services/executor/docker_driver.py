@@ -59,7 +59,7 @@ class DockerDriver:
         self._images = Images(self._engine, settings.docker_pull_seconds)
         self._reserved: dict[UUID, Record] = {}
         self._children: dict[UUID, int] = {}
-        self._bundles = Bundles(directory / "bundles")
+        self._bundles = Bundles(directory / "container-bundles")
         self._swap_limited = True
         own = settings.docker_seccomp
         self._seccomp = own.read_text() if own else docker_seccomp.profile()

@@ -24,78 +24,81 @@ class NodeDrivers:
     """
     Images run as containers where an engine answers; bundles and the built-in image as processes.
 
-    A node without the one or the other refuses what it cannot run, with the reason.
+    What a node does not offer (any more) it refuses to plan, with the reason; what runs already is still seen
+    through by the driver that started it.
     """
 
     facts: DriverFacts
 
-    def __init__(self, process: ProcessDriver | None, docker: DockerDriver | None, *, required: bool) -> None:
-        self._process, self._docker, self._required = process, docker, required
-        self._unfit = "it is switched off or there is no engine"
+    def __init__(
+        self,
+        process: ProcessDriver,
+        docker: DockerDriver,
+        *,
+        processes: bool,
+        containers: bool,
+        required: bool,
+    ) -> None:
+        self._process, self._docker = process, docker
+        self._processes, self._containers, self._required = processes, containers, required
+        self._unfit = "there is none, or it is switched off"
 
     async def probe(self) -> DriverFacts:
         """Find out what can be done here; an engine that is not fit is left out, or required in vain."""
-        own = await self._process.probe() if self._process else None
-        containers = None
-        if self._docker is not None:
-            try:
-                containers = await self._docker.probe()
-            except EngineUnfit as error:
-                if self._required or own is None:
-                    raise RuntimeUnavailable(f"no agent can run here: {error}") from error
-                self._docker, self._unfit = None, str(error)
-                log.info("node.no_containers", reason=self._unfit)
-        if own is None:
-            assert containers is not None
-            self.facts = containers
-        elif containers is None:
-            self.facts = own
-        else:
-            runtimes = {**own.runtimes, **containers.runtimes}
-            self.facts = DriverFacts(
-                own.name, own.images, runtimes, own.isolation, own.enforcement, (containers.name,)
-            )
-        return self.facts
+        own = await self._process.probe() if self._processes else None
+        engine = await self._probe_engine() if self._containers else None
+        if own is not None and engine is not None:
+            runtimes = {**own.runtimes, **engine.runtimes}
+            own = DriverFacts(own.name, own.images, runtimes, own.isolation, own.enforcement, (engine.name,))
+        facts = own or engine
+        if facts is None:
+            raise RuntimeUnavailable(f"no agent can run here: {self._unfit}")
+        self.facts = facts
+        return facts
 
-    def _all(self) -> list[Driver]:
-        both: list[Driver | None] = [self._process, self._docker]
-        return [one for one in both if one is not None]
+    async def _probe_engine(self) -> DriverFacts | None:
+        try:
+            return await self._docker.probe()
+        except EngineUnfit as error:
+            self._containers, self._unfit = False, str(error)
+            if self._required:
+                raise RuntimeUnavailable(f"containers are required, but {error}") from error
+            log.info("node.no_containers", reason=self._unfit)
+            return None
 
     def _of(self, record: Record) -> Driver:
-        wanted: Driver | None = self._docker if record.driver == DOCKER else self._process
-        if wanted is None:
-            raise RuntimeUnavailable(f"this node has no {record.driver} driver any more")
-        return wanted
+        return self._docker if record.driver == DOCKER else self._process
 
     def reserve(self, record: Record) -> None:
         """Note with every driver what a workload has in use, for all take from the same ports."""
-        for one in self._all():
-            one.reserve(record)
+        self._process.reserve(record)
+        self._docker.reserve(record)
 
     def release(self, run_id: UUID) -> None:
         """Give back what was reserved for a workload that is being forgotten."""
-        for one in self._all():
-            one.release(run_id)
+        self._process.release(run_id)
+        self._docker.release(run_id)
 
     def plan(self, order: Order) -> Record:
         """Decide which driver runs an order, and how."""
         image = order.spec.docker_image
-        contained = image is not None and not (self._process and BuiltInImage.is_called(image))
-        chosen: Driver | None = self._docker if contained else self._process
-        if chosen is None and contained:
+        contained = image is not None and not (self._processes and BuiltInImage.is_called(image))
+        if contained and not self._containers:
             raise RuntimeUnavailable(
                 f"image {image} needs a container engine, which this node does not have ({self._unfit}): "
                 f"use {BuiltInImage.name}, deploy a folder as a bundle, or add a node with Docker"
             )
-        if chosen is None:
+        if not contained and not self._processes:
             raise RuntimeUnavailable("this node runs images in containers only; name one in docker_image")
+        chosen: Driver = self._docker if contained else self._process
         record = chosen.plan(order)
         self.reserve(record)
         return record
 
     def enforcement(self, record: Record) -> dict[str, str]:
-        """For each limit of a workload, who enforces it."""
-        return self._of(record).enforcement(record)
+        """For each limit of a workload, who enforces it; empty for what is no longer offered here."""
+        offered = self._containers if record.driver == DOCKER else self._processes
+        return self._of(record).enforcement(record) if offered else {}
 
     async def prepare(self, workload: Workload) -> None:
         """Fetch its code or its image."""

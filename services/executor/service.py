@@ -59,10 +59,11 @@ def build(resources: Resources) -> Executor:
 
 def _drivers(resources: Resources, settings: ExecutorSettings, directory: Path, gateway: str) -> NodeDrivers:
     fetch = resources.client(BackendClient).bundle
-    processes = _runs_processes(resources, settings)
     return NodeDrivers(
-        ProcessDriver(directory, settings, gateway, fetch) if processes else None,
-        DockerDriver(directory, settings, gateway, fetch) if _runs_containers(settings) else None,
+        ProcessDriver(directory, settings, gateway, fetch),
+        DockerDriver(directory, settings, gateway, fetch),
+        processes=_runs_processes(resources, settings),
+        containers=_runs_containers(settings),
         required=settings.docker_driver == "on",
     )
 

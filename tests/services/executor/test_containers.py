@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,29 @@ async def test_containers_of_forgotten_workloads_are_removed_by_the_next_probe(n
     await asyncio.wait_for(node.driver.wait(kept), 15)
 
 
+async def test_a_singleton_without_a_lease_is_paused_and_killed(node: ContainerBench) -> None:
+    """By its shim, whether or not an executor lives."""
+    lease = node.directory / "lease"
+
+    def renew() -> None:
+        lease.write_text(f"{time.clock_gettime(time.CLOCK_BOOTTIME)} 2.0")
+
+    renew()
+    code = "import time\nwhile True: print(time.time(), flush=True); time.sleep(0.05)"
+    workload = await node.launch(order("python3", "-c", code, mode="service", spec={"singleton": True}))
+    await until(lambda: len(node.lines(workload)) > 5)
+
+    def said(seconds: float) -> bool:
+        return time.time() - float(node.lines(workload)[-1].partition(":")[2]) < seconds
+
+    await until(lambda: not said(1.0))
+    renew()
+    await until(lambda: said(0.5))
+    await asyncio.wait_for(node.driver.wait(workload), 20)
+    ended = node.driver.observe(workload).ended
+    assert ended is not None and cause_of(ended) is Cause.NODE_LOST
+
+
 async def test_a_weaker_level_than_a_container_has_is_refused(node: ContainerBench) -> None:
     with pytest.raises(IsolationUnavailable, match="always isolated"):
         node.driver.plan(order(spec={"docker_image": IMAGE, "isolation": IsolationLevel.USER}))
@@ -229,6 +253,8 @@ async def test_a_node_chooses_the_driver_by_the_image(engine: bool) -> None:
     drivers = NodeDrivers(
         ProcessDriver(directory, settings, way, no_bundles),
         DockerDriver(directory, settings, way, no_bundles),
+        processes=True,
+        containers=True,
         required=False,
     )
     seam: Driver = drivers
