@@ -44,6 +44,7 @@ JOIN executions e USING (org_id, agent_id, created_by, idempotency_key)
 """
 
 _GET = "SELECT * FROM executions WHERE id = $1"
+_READ = "SELECT * FROM executions WHERE org_id = $1 AND id = ANY($2::uuid[])"
 
 _LIST = """
 SELECT * FROM executions
@@ -115,6 +116,18 @@ class ExecutionStore:
         if row is None:
             raise NotFound(f"there is no execution {execution_id}")
         return execution_from(row)
+
+    async def read(self, wanted: list[tuple[UUID, UUID]]) -> list[Execution | PlatformError]:
+        """Executions by organisation and id; one transaction for each organisation that asks."""
+        by_org: dict[UUID, set[UUID]] = {}
+        for org_id, execution_id in wanted:
+            by_org.setdefault(org_id, set()).add(execution_id)
+        found: dict[tuple[UUID, UUID], Execution] = {}
+        for org_id, ids in by_org.items():
+            async with self._db.tenant(org_id) as connection:
+                rows = await connection.fetch(_READ, org_id, list(ids))
+            found.update({(org_id, row["id"]): execution_from(row) for row in rows})
+        return [found.get(each) or NotFound(f"there is no execution {each[1]}") for each in wanted]
 
     async def list_page(
         self,

@@ -56,8 +56,11 @@ class Invoker:
         except aiohttp.ClientConnectorError as error:
             # Nothing was delivered, so another instance can have it at no cost.
             return Busy(UNREACHABLE_SECONDS, f"the instance does not take connections: {error}")
+        except aiohttp.ClientResponseError as error:
+            message = f"the agent's answer is not HTTP: {error.message}"[:MAX_MESSAGE]
+            return Failed(Cause.AGENT_ERROR, message, retryable=False)
         except (aiohttp.ClientError, ConnectionError) as error:
-            return Failed(Cause.INSTANCE_REPLACED, f"the instance went away during the call: {error!r}")
+            return Failed(Cause.INSTANCE_REPLACED, f"the instance went away during the call: {error}")
 
     async def _read(self, response: aiohttp.ClientResponse, tell: Tell) -> Outcome:
         status = response.status

@@ -59,6 +59,9 @@ class Gateway:
         self._outbound = outbound
         self.face = face
         self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
+        self.readings: GroupCommit[tuple[UUID, UUID], Execution | PlatformError] = GroupCommit(
+            executions.read
+        )
 
     def before(self, inner: ASGIApp) -> ASGIApp:
         """The agents' face in front of the platform's."""
@@ -70,6 +73,7 @@ class Gateway:
         if isinstance(created, PlatformError):
             raise created
         if created.status is ExecutionStatus.QUEUED:
+            self._watchers.expect(created.id, org_id)
             if wanted.mode == "job":
                 self.jobs.wake.set()
             else:
@@ -78,7 +82,9 @@ class Gateway:
 
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
         """One execution, with the steps counted so far."""
-        found = await self._executions.get(org_id, execution_id)
+        found = await self.readings.add((org_id, execution_id))
+        if isinstance(found, PlatformError):
+            raise found
         active = self._active.get(execution_id)
         if active is None or found.status.terminal:
             return found
@@ -121,13 +127,17 @@ class Gateway:
     async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
         """The execution once it is terminal, or as it stands when the time is over."""
         until = self._clock.monotonic() + timeout_seconds
+        # Nothing has to be read to know that what was queued a moment ago has not ended.
+        unread = self._watchers.expects(execution_id, org_id) and timeout_seconds > 0
         while True:
             change = self._watchers.watch(execution_id, for_end=True)
             try:
-                found = await self.get(org_id, execution_id)
                 left = until - self._clock.monotonic()
-                if found.status.terminal or left <= 0:
-                    return found
+                if not unread:
+                    found = await self.get(org_id, execution_id)
+                    if found.status.terminal or left <= 0:
+                        return found
+                unread = False
                 await self._watchers.wait(execution_id, change, left)
             finally:
                 self._watchers.leave(execution_id, change)
@@ -182,6 +192,10 @@ class Gateway:
     async def commit_creations(self) -> None:
         """Store what callers queued."""
         await self.creations.flush()
+
+    async def read(self) -> None:
+        """Read what callers asked for."""
+        await self.readings.flush()
 
     async def commit_transitions(self) -> None:
         """Store changes of state."""

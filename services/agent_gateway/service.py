@@ -90,6 +90,7 @@ service: Service[Any] = Service(
     handlers=[on(AGENT_EVENTS, Gateway.instance_changed, every_replica=True)],
     loops=[
         every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.creations.waiting),
+        every(1, Gateway.read, woken_by=lambda gateway: gateway.readings.waiting),
         every(1, Gateway.commit_transitions, woken_by=lambda gateway: gateway.dispatcher.transitions.waiting),
         every(1, Gateway.commit_said, woken_by=lambda gateway: gateway.dispatcher.said.waiting),
         every(1, Gateway.commit_steps, woken_by=lambda gateway: gateway.recorder.steps.waiting),

@@ -1,9 +1,11 @@
 """Waiting for an execution to change: told by the commits of this process, and looked for every second."""
 
 import asyncio
+from collections import OrderedDict
 from uuid import UUID
 
 LOOK_SECONDS = 1.0
+MOST_EXPECTED = 20_000
 
 
 class Watchers:
@@ -11,9 +13,22 @@ class Watchers:
 
     def __init__(self) -> None:
         self._waiting: dict[UUID, dict[asyncio.Future[None], bool]] = {}
+        self._expected: OrderedDict[UUID, UUID] = OrderedDict()
+
+    def expect(self, execution_id: UUID, org_id: UUID) -> None:
+        """An execution of the organisation was just created here; its end will be told by `changed`."""
+        self._expected[execution_id] = org_id
+        if len(self._expected) > MOST_EXPECTED:
+            self._expected.popitem(last=False)
+
+    def expects(self, execution_id: UUID, org_id: UUID) -> bool:
+        """Whether it is known without reading: the execution is the organisation's and has not ended."""
+        return self._expected.get(execution_id) == org_id
 
     def changed(self, execution_id: UUID, *, ended: bool = False) -> None:
         """Wake who waits for it; who waits for its end sleeps on until it has ended."""
+        if ended:
+            self._expected.pop(execution_id, None)
         for future, for_end in list(self._waiting.get(execution_id, {}).items()):
             if (ended or not for_end) and not future.done():
                 future.set_result(None)
