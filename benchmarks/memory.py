@@ -221,14 +221,8 @@ class StoreBench:
         gone = [each for each in agent.ids if each not in kept]
         await self._admin.execute("DELETE FROM memory_vectors WHERE memory_id = ANY($1)", gone)
         await self._admin.execute("VACUUM memory_vectors")
-        left, found = await self._searched(agent, queries)
-        few = Agent(
-            agent.id,
-            agent.collection_id,
-            agent.ids[::10],
-            agent.vectors[::10],
-            agent.topics,
-        )
+        few = Agent(agent.id, agent.collection_id, agent.ids[::10], agent.vectors[::10], agent.topics)
+        left, found = await self._searched(few, queries)
         ratio = left[len(left) // 2] / full[len(full) // 2]
         self._report.add("p50 after 90 % were swept, against before", ratio, "x", at_most=1.2)
         self._report.add("recall@10 after that", _recall(found, nearest(few, queries)), "", at_least=0.99)

@@ -30,7 +30,7 @@ class Agent:
 
 
 class World:
-    """One organisation's clusters; an agent's memories lie in some of them, as its work does."""
+    """One organisation's clusters; every agent's memories are spread over all of them."""
 
     def __init__(self, org_id: UUID, seed: int = 7) -> None:
         self.org_id = org_id
@@ -39,7 +39,7 @@ class World:
 
     def agent(self, size: int) -> Agent:
         """An agent that remembers so much."""
-        topics = self._random.choice(CLUSTERS, max(2, min(CLUSTERS, size // 50)), replace=False)
+        topics = np.arange(CLUSTERS)
         agent_id = new_id()
         ids = [new_id() for _ in range(size)]
         return Agent(agent_id, uuid5(self.org_id, f"agent/{agent_id}"), ids, self.near(topics, size), topics)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from services.chassis.clock import Clock
 from services.memory_vector_engine.embeddings import Embeddings
 from services.memory_vector_engine.faults import EmbeddingFault, Refused, UnknownModel
 from services.memory_vector_engine.model_store import Models, ModelStore, StoredModel
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 ENQUEUED_AT_ONCE = 5_000
 LONGEST_WAIT_SECONDS = 3_600.0
+# Every write queues itself; looking for memories that nobody queued reads them all.
+LOOK_AGAIN_SECONDS = 3_600.0
 
 
 class Backfill:
@@ -36,6 +39,7 @@ class Backfill:
         vectors: VectorStore,
         sizes: Sizes,
         usage: Usage,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._embeddings = embeddings
@@ -45,6 +49,9 @@ class Backfill:
         self._usage = usage
         self._rotation = Rotation()
         self._known: Models | None = None
+        self._clock = clock
+        self._looked_at = 0
+        self._look_again_at = 0.0
         self.wake = asyncio.Event()
 
     async def models(self) -> Models:
@@ -56,7 +63,9 @@ class Backfill:
 
     async def run(self) -> None:
         """Embed until nothing waits or the provider rests."""
-        models = await self.models()
+        await self.models()
+        # Another replica may have let a model take over.
+        models = self._known = await self._store.known()
         if models.target is None or not self._embeddings.usable:
             return
         while self._embeddings.trouble is None:
@@ -68,13 +77,19 @@ class Backfill:
 
     async def _finish(self, models: Models) -> bool:
         """Bring a change of model forward; whether there is more to embed."""
-        if models.target and await self._vectors.enqueue_without(models.target.id, ENQUEUED_AT_ONCE):
-            return True
+        assert models.target
+        now = self._clock.monotonic()
+        if self._looked_at != models.target.id or now > self._look_again_at:
+            if await self._vectors.enqueue_without(models.target.id, ENQUEUED_AT_ONCE):
+                return True
+            await self._vectors.drop_retired(ENQUEUED_AT_ONCE)
+            self._looked_at, self._look_again_at = models.target.id, now + LOOK_AGAIN_SECONDS
         if models.filling and not await self._vectors.anything_waits():
             await self._store.promote(models)
             log.info("memory.model_serves", model=models.filling.model.name)
             self._known = await self._store.known()
-        await self._vectors.drop_retired(ENQUEUED_AT_ONCE)
+            while await self._vectors.drop_retired(ENQUEUED_AT_ONCE):
+                continue
         return False
 
     async def _embed(self, waiting: Sequence[Waiting], target: StoredModel) -> None:

@@ -115,7 +115,7 @@ def _vector_leg(question: Question, org: str, filters: list[str], parameters: Pa
     if near is None:
         return ["vector_leg AS (SELECT NULL::uuid AS id, NULL::float8 AS similarity WHERE false)"]
     model = parameters.add(near.model_id, "int")
-    embedding = f"({parameters.add(near.vector.tolist(), 'real[]')}::halfvec(1536))"
+    embedding = _once(near.vector, parameters)
     pool = parameters.add(question.pool, "int")
     source, where = _vectors(question, org, model, filters, parameters)
     measured = f"v.memory_id AS id, 1 - (v.embedding <=> {embedding}) AS similarity"
@@ -194,7 +194,7 @@ def _past(question: Question, org: str, filters: list[str], parameters: Paramete
         parts += _vector_leg(question, org, filters, parameters)
     else:
         model = parameters.add(question.near.model_id, "int")
-        embedding = f"({parameters.add(question.near.vector.tolist(), 'real[]')}::halfvec(1536))"
+        embedding = _once(question.near.vector, parameters)
         known = f"v.org_id = {org} AND v.content_hash = past.content_hash AND v.model_id = {model}"
         parts.append(
             f"vector_leg AS MATERIALIZED (SELECT past.id, 1 - (k.embedding <=> {embedding}) AS similarity"
@@ -255,6 +255,11 @@ def _ranked(question: Question, parameters: Parameters) -> str:
         " FULL JOIN (SELECT *, row_number() OVER (ORDER BY bm25 DESC, id DESC) AS rank FROM lexical_leg) l"
         " ON v.id = l.id)"
     )
+
+
+def _once(vector: Vector, parameters: Parameters) -> str:
+    # A sub-select is computed once; in a generic plan a bare cast would be repeated for every row.
+    return f"(SELECT {parameters.add(vector.tolist(), 'real[]')}::halfvec(1536))"
 
 
 def _among(column: str, ids: Sequence[UUID], parameters: Parameters) -> str:

@@ -26,7 +26,7 @@ def build(resources: Resources) -> Memories:
     vectors = VectorStore(db)
     sizes = Sizes(CollectionStore(db), clock)
     usage = Usage(HousekeepingStore(db), clock, resources.metrics)
-    backfill = Backfill(settings, embeddings, ModelStore(db), vectors, sizes, usage)
+    backfill = Backfill(settings, embeddings, ModelStore(db), vectors, sizes, usage, clock)
     return Memories(
         db,
         settings,

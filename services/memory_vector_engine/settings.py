@@ -60,7 +60,7 @@ class MemorySettings(ServiceSettings):
         "english", pattern=r"^[a-z_]{1,40}$", description="PostgreSQL text search configuration"
     )
 
-    exact_up_to: int = Field(1_000, ge=0, description="memories up to which every embedding is compared")
+    exact_up_to: int = Field(2_000, ge=0, description="memories up to which every embedding is compared")
     graph_from: int = Field(50_000, ge=1, description="memories from which an HNSW graph serves")
     candidates: int = Field(
         200, ge=10, le=2_000, description="nearest signatures whose embeddings are compared"

@@ -19,11 +19,11 @@ from tests.platform import make_agent, make_organisation
 from tests.services.memory_vector_engine.conftest import Opened
 from tests.services.memory_vector_engine.provider import Provider, by_words, until
 
-LIMITS = Limits(exact_up_to=1_000, graph_from=50_000)
+LIMITS = Limits(exact_up_to=2_000, graph_from=50_000)
 
 
 @pytest.mark.parametrize(
-    ("memories", "plan"), [(0, "exact"), (1_000, "exact"), (1_001, "signatures"), (49_999, "signatures")]
+    ("memories", "plan"), [(0, "exact"), (2_000, "exact"), (2_001, "signatures"), (49_999, "signatures")]
 )
 def test_the_rule(memories: int, plan: Plan) -> None:
     assert choose_plan(memories, LIMITS, graph_ready=True, filtered=False) == plan
