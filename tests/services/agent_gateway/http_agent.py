@@ -57,6 +57,8 @@ async def invoke(request: web.Request) -> web.StreamResponse:
         return web.json_response({"output": await model(request, asked)})
     if do == "stream":
         return await stream(request, asked)
+    if do == "overlong header":
+        return web.json_response({"output": 1}, headers={"X-Long": "x" * 100_000})
     if do == "later":
         asyncio.get_running_loop().create_task(later(headers, asked))
         return web.Response(status=202)

@@ -79,6 +79,14 @@ async def test_a_replaced_instance_is_noticed_by_its_boot_id(world: World) -> No
     assert ("queued", Cause.INSTANCE_REPLACED) in await statuses(world, made.id)
 
 
+async def test_an_answer_that_is_not_http_is_the_agent_s_error(world: World) -> None:
+    await world.agent()
+    ended = await world.run({"do": "overlong header"})
+    assert (ended.status, ended.cause, ended.attempt) == (ExecutionStatus.FAILED, Cause.AGENT_ERROR, 1)
+    assert ended.error is not None
+    assert "RequestInfo" not in ended.error.message
+
+
 async def test_a_result_may_come_later(world: World) -> None:
     await world.agent()
     ended = await world.run({"do": "later", "output": {"late": True}})
