@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -63,3 +64,12 @@ async def container_bench(gateway: str = "tcp:127.0.0.1:9", **knobs: Any) -> Asy
         for name in made.containers():
             made.engine.ask("DELETE", f"/containers/{name}", force=1, v=1)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True

@@ -76,7 +76,14 @@ for_each("host's disk", FACTS["disks"], lambda path: Path(path).exists() and pat
 for_each(
     "write",
     [
-        *("/etc/passwd", "/usr/bin/new", "/new", "/bin/sh", "/run/agentplane/token", "/run/agentplane/new"),
+        *(
+            "/etc/passwd",
+            "/usr/bin/new",
+            "/new",
+            "/usr/lib/new",
+            "/run/agentplane/token",
+            "/run/agentplane/new",
+        ),
         *("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/panic_on_oom"),
         *("/sys/kernel/uevent_helper", "/sys/fs/cgroup/release_agent", "/sys/fs/cgroup/memory/release_agent"),
         *(
@@ -178,9 +185,7 @@ PROBES["see the host's processes"] = lambda: (
     len([one for one in Path("/proc").iterdir() if one.name.isdigit()]) > 8
 )
 PROBES["see the host's process"] = lambda: FACTS["pid"] > 64 and Path(f"/proc/{FACTS['pid']}").exists()
-PROBES["trace process 1"] = lambda: (
-    call("ptrace", 16, 1, 0, 0) + 1 if Path("/proc/1").stat().st_uid == 0 else None
-)
+PROBES["trace process 1"] = lambda: call("ptrace", 0x4206, 1, 0, 0) + 1
 PROBES["share memory with the host"] = lambda: Path("/dev/shm/from-the-host").exists()
 
 # The network
@@ -233,11 +238,20 @@ def signal_pause() -> None:
     signal.pause()
 
 
-for name, attempt in PROBES.items():
+def attempted(name: str, attempt: Callable[[], Any]) -> None:
     try:
         evidence = attempt()
         outcome = repr(evidence)[:200] if evidence else "nothing there"
         blocked = not evidence
-    except BaseException as error:
+    except BaseException as error:  # whatever stops a probe has blocked it
         outcome, blocked = f"{type(error).__name__}: {error}"[:200], True
     print(json.dumps({"probe": name, "blocked": blocked, "outcome": outcome}), flush=True)
+
+
+for name, attempt in PROBES.items():
+    # Each in a process of its own: what one of them changes must not stop the next.
+    child = os.fork()
+    if child == 0:
+        attempted(name, attempt)
+        os._exit(0)
+    os.waitpid(child, 0)

@@ -1,0 +1,98 @@
+"""The tries to break out of a container: all fail, and the same tries succeed where there are no walls."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest_asyncio
+
+from services.contracts.agents import Cause
+from services.executor.docker_engine import feed
+from tests.services.executor.containers import IMAGE, ContainerBench, answers, container_bench, needs_engine
+from tests.services.executor.workbench import order, until
+
+ESCAPES = Path(__file__).with_name("escape.py").read_text()
+LISTENER = (
+    "import os, http.server as h\n"
+    "h.ThreadingHTTPServer(('0.0.0.0', int(os.environ['PORT'])), h.SimpleHTTPRequestHandler).serve_forever()"
+)
+pytestmark = needs_engine
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def node() -> AsyncIterator[ContainerBench]:
+    async with container_bench() as made:
+        yield made
+
+
+def host_addresses() -> list[str]:
+    return [
+        one.address
+        for addresses in psutil.net_if_addrs().values()
+        for one in addresses
+        if one.family == socket.AF_INET
+    ]
+
+
+async def test_every_way_out_is_closed(node: ContainerBench) -> None:
+    secret = node.directory / "secret"
+    secret.write_text("the platform's")
+    neighbour = await node.launch(order("python3", "-c", LISTENER, mode="service"))
+    await until(lambda: answers("127.0.0.1", neighbour.record.port))
+    with socket.create_server(("0.0.0.0", 0)) as everywhere, socket.create_server(("127.0.0.1", 0)) as own:
+        ports = [everywhere.getsockname()[1], own.getsockname()[1], neighbour.record.port]
+        closed = [f"{host}:{ports[0]}" for host in host_addresses()]
+        closed += [f"127.0.0.1:{port}" for port in ports[1:]]
+        for address in closed:
+            host, _, port = address.rpartition(":")
+            assert answers(host, int(port)), (
+                f"{address} must be open on the host, or closing it shows nothing"
+            )
+        told = {
+            "secret": str(secret),
+            "directory": str(node.directory),
+            "disks": [part.device for part in psutil.disk_partitions()] or ["/dev/root"],
+            "pid": os.getpid(),
+            "closed": closed,
+        }
+        workload, ended = await node.run(order("python3", "-c", ESCAPES, input=told), seconds=90)
+    assert ended.code == 0, node.printed(workload)
+    probes = [json.loads(line) for line in node.printed(workload).splitlines()]
+    escaped = [one for one in probes if not one["blocked"]]
+    assert not escaped, json.dumps(escaped, indent=1)
+    assert len(probes) >= 50
+    node.driver.kill(neighbour, Cause.AGENT_SHUTDOWN)
+    await node.driver.wait(neighbour)
+
+
+async def test_the_same_tries_break_out_where_there_are_no_walls(node: ContainerBench) -> None:
+    """A probe that nothing stops shows that it would have been seen."""
+    told = {"secret": "/etc/hostname", "directory": "/etc", "disks": ["/dev/none"], "pid": 1, "closed": []}
+    given = node.directory / "given.json"
+    given.write_text(json.dumps(told))
+    asked: dict[str, Any] = {
+        "Image": IMAGE,
+        "Cmd": ["python3", "-c", ESCAPES],
+        "OpenStdin": True,
+        "StdinOnce": True,
+    }
+    asked["HostConfig"] = {"NetworkMode": "none"}
+    made = node.engine.ask("POST", "/containers/create", asked)["Id"]
+    try:
+        stdin = node.engine.attach_stdin(made)
+        node.engine.ask("POST", f"/containers/{made}/start")
+        await asyncio.to_thread(feed, stdin, str(given))
+        await asyncio.to_thread(node.engine.ask, "POST", f"/containers/{made}/wait", None, 60)
+        with node.engine.stream("GET", f"/containers/{made}/logs", stdout=1, stderr=1) as output:
+            said = b"".join(iter(lambda: output.recv(65_536), b""))
+    finally:
+        node.engine.ask("DELETE", f"/containers/{made}", force=1)
+    found = [json.loads(line[line.index(b'{"probe"') :]) for line in said.splitlines() if b'{"probe"' in line]
+    escaped = {one["probe"] for one in found if not one["blocked"]}
+    assert {"write /etc/passwd", "become 0", "hold a capability", "raw socket", "fork without end"} <= escaped
+    assert {"change the root", "fill /tmp", "run from /tmp", "become group 0", "gain by exec"} <= escaped
