@@ -4,6 +4,8 @@ const ms = require("ms");
 
 const { OPENAI_BASE_URL, OPENAI_API_KEY, AGENT_MODEL = "scripted/agent", PORT = "8080" } = process.env;
 
+const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
 // The execution's id goes with the call, so that the step is found in its timeline.
 async function answer(question, headers) {
   const execution = headers["x-agentplane-execution-id"];
@@ -14,7 +16,7 @@ async function answer(question, headers) {
       Authorization: `Bearer ${OPENAI_API_KEY}`,
       ...(execution ? { "X-AgentPlane-Execution-Id": execution } : {}),
     },
-    body: JSON.stringify({ model: AGENT_MODEL, messages: [{ role: "user", content: String(question) }] }),
+    body: JSON.stringify({ model: AGENT_MODEL, messages: [{ role: "user", content: asText(question) }] }),
   });
   if (!response.ok) throw new Error(`the model answered ${response.status}`);
   return (await response.json()).choices[0].message.content;

@@ -16,12 +16,17 @@ models = httpx.Client(
 )
 
 
+def as_text(value):
+    """What a person sent as text, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def answer(question, headers):
     """Ask the model; the execution's id goes with the call, so that the step is found in its timeline."""
     execution = headers.get("X-AgentPlane-Execution-Id", "")
     completion = models.post(
         "/chat/completions",
-        json={"model": MODEL, "messages": [{"role": "user", "content": str(question)}]},
+        json={"model": MODEL, "messages": [{"role": "user", "content": as_text(question)}]},
         headers={"X-AgentPlane-Execution-Id": execution} if execution else {},
     )
     completion.raise_for_status()
