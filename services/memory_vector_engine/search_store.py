@@ -175,9 +175,11 @@ def _lexical_leg(question: Question, org: str, filters: list[str], parameters: P
         scored += f" CROSS JOIN LATERAL ({_matching(org, 'scores.id', filters)}) m"
     return [
         _terms(question, parameters),
-        "postings AS MATERIALIZED (SELECT p.term, p.memory_id AS id, p.frequency, p.words FROM memory_terms p"
-        f" WHERE p.org_id = {org} AND {among} AND p.term = ANY((SELECT terms FROM asked)::text[])"
-        " AND (p.expires_at IS NULL OR p.expires_at > now()))",
+        # Word by word, so that each is a key of the index and not a filter over the whole collection.
+        "postings AS MATERIALIZED (SELECT t.term, p.id, p.frequency, p.words"
+        " FROM (SELECT unnest(terms) AS term FROM asked) t CROSS JOIN LATERAL (SELECT p.memory_id AS id,"
+        f" p.frequency, p.words FROM memory_terms p WHERE p.org_id = {org} AND {among} AND p.term = t.term"
+        " AND (p.expires_at IS NULL OR p.expires_at > now()) OFFSET 0) p)",
         *_scores(question, parameters),
         f"lexical_leg AS MATERIALIZED ({scored} ORDER BY bm25 DESC, id DESC LIMIT {limit})",
     ]

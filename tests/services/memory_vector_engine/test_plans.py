@@ -83,6 +83,7 @@ async def test_each_plan_is_the_only_one(memory_with: Opened, provider: Provider
                     shown = await _explained(connection, question, mode)
                 for scan in [*scans, "Index Only Scan using memory_terms_pkey"]:
                     assert scan in shown, f"{each}, {mode}: {shown}"
+                assert re.search(r"Index Cond: .*\(term = ", shown), shown
                 assert "Seq Scan" not in shown
                 assert not re.search("(Filter|Cond):.*COALESCE", shown), shown
 
