@@ -1,11 +1,14 @@
 """Images of the engine: found or pulled once, and then known by an id that never changes."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 from services.executor.docker_container import USUAL_PATH, Image
 from services.executor.docker_engine import Engine, EngineError
+
+PULLS_AT_ONCE = 4
 
 
 class ImageRefused(Exception):
@@ -17,6 +20,8 @@ class Images:
 
     def __init__(self, engine: Engine, pull_seconds: float) -> None:
         self._engine, self._pull_seconds = engine, pull_seconds
+        # Threads of its own: slow registries must not take those that start and stop containers.
+        self._pool = ThreadPoolExecutor(PULLS_AT_ONCE, "pull")
         self._pulling: dict[str, asyncio.Lock] = {}
 
     async def get(self, name: str) -> Image:
@@ -24,7 +29,7 @@ class Images:
         async with self._pulling.setdefault(name, asyncio.Lock()):
             found = await asyncio.to_thread(self._find, name)
             if found is None:
-                await asyncio.to_thread(self._pull, name)
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._pull, name)
                 found = await asyncio.to_thread(self._find, name)
         if found is None:
             raise ImageRefused(f"image {name} was pulled, but the engine does not have it")
