@@ -49,6 +49,10 @@ FILES_BESIDE = re.compile(rb"(?m)^\s*(-[a-z]|--requirement|--constraint|--editab
 NPM_FLAGS = "--omit=dev --no-audit --no-fund --loglevel=error"
 
 
+# A build needs the registries' network, so nothing of a stranger's may run in it.
+NO_SCRIPTS = {"UV_NO_BUILD": "1", "PIP_ONLY_BINARY": ":all:", "npm_config_ignore_scripts": "true"}
+
+
 class BuildFailed(Exception):
     """The environment of a bundle could not be built."""
 
@@ -177,6 +181,7 @@ class Environments:
     def _variables(self, home: str) -> dict[str, str]:
         return {
             **build_environment(),
+            **({} if self._settings.build_scripts else NO_SCRIPTS),
             "PATH": f"{self._interpreters.tools}:/usr/local/bin:/usr/bin:/bin",
             "HOME": home,
             "LC_ALL": "C.UTF-8",

@@ -74,6 +74,10 @@ class ExecutorSettings(ServiceSettings):
     probe_seconds: float = Field(5.0, gt=0)
     probe_timeout: float = Field(3.0, gt=0)
     token_seconds: float = Field(600.0, gt=0, le=900, description="between rotations of an agent's token")
+    build_scripts: bool = Field(
+        False,
+        description="let packages run code of their own while they are installed, with the node's network",
+    )
     build_seconds: int = Field(600, ge=1, description="longest time a bundle's environment may take to build")
 
 

@@ -80,6 +80,14 @@ async def test_a_node_bundle_gets_its_packages(node: Bench) -> None:
     assert node.driver.output(workload).value is True
 
 
+async def test_nothing_of_a_bundle_runs_while_it_is_built(node: Bench) -> None:
+    package = {"name": "a", "main": "start.js", "dependencies": {"isarray": "2.0.5"}}
+    scripts = {"preinstall": "exit 7", "postinstall": "exit 7"}
+    digest = pack({"package.json": json.dumps({**package, "scripts": scripts}), "start.js": "console.log(1)"})
+    workload, ended = await node.run(order(spec={"bundle": digest}), 180)
+    assert ended.code == 0, node.printed(workload)
+
+
 async def test_a_bundle_without_requirements_runs_in_a_private_copy(node: Bench) -> None:
     digest = pack(
         {
