@@ -133,7 +133,8 @@ def _vector_leg(question: Question, org: str, filters: list[str], parameters: Pa
         found = (
             f"(SELECT g.memory_id FROM memory_graph_entries g WHERE g.graph_id = {int(graph.id)}"
             f" ORDER BY g.embedding <=> {embedding} LIMIT {candidates}) UNION (SELECT v.memory_id"
-            f" FROM {source} WHERE {where} AND v.stored_at >= {through} {by_signature})"
+            f" FROM (SELECT * FROM memory_vectors r WHERE r.org_id = {org} AND r.stored_at >= {through}"
+            f" OFFSET 0) v WHERE {where} {by_signature})"
         )
     return [
         f"near AS MATERIALIZED ({found})",
