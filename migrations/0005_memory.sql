@@ -203,7 +203,8 @@ END $$;
 CREATE FUNCTION close_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = public, pg_temp SET maintenance_work_mem = '256MB' AS $$
 BEGIN
-    EXECUTE format('CREATE INDEX ON memory_graph_%s USING hnsw (embedding halfvec_cosine_ops)', graph);
+    EXECUTE format('CREATE INDEX ON memory_graph_%s USING hnsw (embedding halfvec_cosine_ops) '
+                   'WITH (ef_construction = 200)', graph);
 END $$;
 
 CREATE FUNCTION drop_memory_graph(graph int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER

@@ -45,7 +45,7 @@ async def test_a_large_agent_and_a_large_organisation_are_searched_by_graph(
         assert len({each.memory.id for each in through_graph.items} & set(expected)) >= 4
         everything = await search("letter 7 from town 2", None)
         assert everything.plan == "graph"
-        assert all(each.memory.content.endswith("from town 2") for each in everything.items)
+        assert sum(each.memory.content.startswith("letter") for each in everything.items) >= 4
         assert (await search("entry 17 of shelf 3", types=["semantic"])).plan == "signatures"
 
         await write(org, agent, ["entry 999 of shelf 99"])
