@@ -131,9 +131,14 @@ async def test_a_tenant_reaches_its_own_rows_only(db: Database) -> None:
     mine, theirs = new_id(), new_id()
     for table, columns in (await tables(db)).items():
         org_column = "id" if table == "organisations" else "org_id"
-        async with db.system() as connection:
-            for org_id in (mine, theirs):
-                await insert(connection, table, filled(columns, org_column, org_id))
+        try:
+            async with db.system() as connection:
+                for org_id in (mine, theirs):
+                    await insert(connection, table, filled(columns, org_column, org_id))
+        except asyncpg.CheckViolationError as error:
+            # A partitioned table without partitions takes no row; that it is protected is tested above.
+            assert "no partition of relation" in str(error)
+            continue
         if not await reachable(db, table):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with db.tenant(mine) as connection:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import secrets
 import signal
 import socket
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from services.contracts.catalog import ALL
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 EMAIL = "admin@example.com"
 T = TypeVar("T")
@@ -27,7 +30,7 @@ class LivePlatform:
         self.root = home / "checkout"
         self.data = home / "data"
         self.password = secrets.token_urlsafe(18)
-        self.port_base = free_port_base()
+        self.port_base, self._held = reserve_port_base()
         self.url = f"http://127.0.0.1:{8000 + self.port_base}"
 
     def prepare(self) -> None:
@@ -178,17 +181,35 @@ def _if(value: Any, condition: Callable[[Any], bool]) -> Any:
     return value if condition(value) else None
 
 
-def free_port_base() -> int:
-    """An offset at which all documented ports are free now."""
-    for base in range(20_000, 50_000, 500):
-        if all(_free(base + port) for port in (8000, 8081, 8094, 8109, 8200, 4222)):
-            return base
+def reserve_port_base() -> tuple[int, socket.socket]:
+    """
+    An offset at which the documented ports are free, and what keeps others from choosing it too.
+
+    All of them stay below the ports of agents (30,000) and of outgoing connections (32,768).
+    """
+    bases = list(range(7_000, 20_500, 250))
+    random.shuffle(bases)
+    for base in bases:
+        held = socket.socket()
+        try:
+            held.bind(("127.0.0.1", base + 9_200))
+        except OSError:
+            held.close()
+            continue
+        if all(_free(base + entry.port) for entry in ALL):
+            return base, held
+        held.close()
     raise AssertionError("no free range of ports")
 
 
 def _free(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def test_servers_of_a_run_that_ended_badly_are_stopped(ending: signal.Signals, r
             servers = [PidFile(path).read() for path in run_home.glob("*/run-*/*/run/*.pid")]
             assert len([server for server in servers if server]) == 3
             running.send_signal(ending)
-            running.wait(30)
+            running.wait(90)
     finally:
         inner.unlink()
     if ending is signal.SIGKILL:
