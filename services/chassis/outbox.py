@@ -9,13 +9,15 @@ event's id, and consumers are idempotent, so publishing twice is harmless and lo
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
-from services.chassis.bus import Bus
 from services.chassis.database import Connection, Database, Row
 from services.chassis.topic import Event, Topic
+
+if TYPE_CHECKING:
+    from services.chassis.bus import Bus
 
 E = TypeVar("E", bound=Event)
 
@@ -65,7 +67,7 @@ async def emit(connection: Connection, topic: Topic[E], *events: E) -> None:
 class Outbox:
     """The relay of one process."""
 
-    def __init__(self, db: Database, bus: Bus) -> None:
+    def __init__(self, db: Database, bus: "Bus") -> None:
         self._db = db
         self._bus = bus
         self._waiting = asyncio.Event()

@@ -1,19 +1,21 @@
 """What a service is given: stores, bus, clock, and clients of other services. Opened once per process."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 from starlette.types import ASGIApp
 
-from services.chassis.bus import Bus
-from services.chassis.cache import Cache, open_cache
 from services.chassis.client import Call, Client, HttpTransport, InProcessTransport, Transport
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.metrics import Metrics
 from services.chassis.outbox import Outbox
 from services.chassis.settings import PlatformSettings, ServiceSettings
+
+if TYPE_CHECKING:
+    from services.chassis.bus import Bus
+    from services.chassis.cache import Cache
 
 C = TypeVar("C", bound=Client)
 S = TypeVar("S", bound=ServiceSettings)
@@ -28,8 +30,8 @@ class Shared:
         platform: PlatformSettings,
         ports: Mapping[str, int],
         db: Database | None,
-        bus: Bus | None,
-        cache: Cache | None,
+        bus: "Bus | None",
+        cache: "Cache | None",
         clock: Clock | None = None,
     ) -> None:
         self.platform = platform
@@ -87,9 +89,24 @@ async def open_shared(
         platform,
         ports,
         db,
-        await Bus.open(_need(platform.nats_url, "NATS_URL")) if bus else None,
-        open_cache(_need(platform.redis_url, "REDIS_URL")) if cache else None,
+        await _open_bus(platform) if bus else None,
+        _open_cache(platform) if cache else None,
     )
+
+
+# Imported where they are opened: a process that uses neither should not hold their memory.
+
+
+async def _open_bus(platform: PlatformSettings) -> "Bus":
+    from services.chassis.bus import Bus
+
+    return await Bus.open(_need(platform.nats_url, "NATS_URL"))
+
+
+def _open_cache(platform: PlatformSettings) -> "Cache":
+    from services.chassis.cache import open_cache
+
+    return open_cache(_need(platform.redis_url, "REDIS_URL"))
 
 
 class Resources:
@@ -122,12 +139,12 @@ class Resources:
         return _given(self._shared.db, "a database role in `roles`")
 
     @property
-    def bus(self) -> Bus:
+    def bus(self) -> "Bus":
         """NATS."""
         return _given(self._shared.bus, "`uses_bus`")
 
     @property
-    def cache(self) -> Cache:
+    def cache(self) -> "Cache":
         """Redis."""
         return _given(self._shared.cache, "`uses_cache`")
 

@@ -23,7 +23,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from services.chassis.app import build_app
-from services.chassis.consumer import Consumer, Subscription
 from services.chassis.leases import Lease
 from services.chassis.loops import guard, run_loop
 from services.chassis.resources import Resources, Shared, open_shared
@@ -129,6 +128,9 @@ def _start_tasks(running: Running) -> None:
     for name, service in running.services.items():
         logic, metrics = running.logics[name], running.resources[name].metrics
         for handler in service.handlers:
+            # Not at the top: only a process that listens should hold the memory of the bus's client.
+            from services.chassis.consumer import Consumer, Subscription
+
             assert shared.bus is not None
             handle = handler.method.__get__(logic)
             subscription = Subscription(name, handler.topic, handle, handler.every_replica)
