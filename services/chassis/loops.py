@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,8 +46,7 @@ async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, 
     finally:
         if renewing:
             # A renewal on its way would take the lease again after it was released.
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            await end([renewing])
         if lease:
             with contextlib.suppress(Exception):
                 await lease.release()
@@ -77,7 +76,10 @@ class LeaseKeeper:
         while True:
             before = time.monotonic()
             try:
-                if await asyncio.wait_for(self._lease.hold(), timeout=RENEW_SECONDS * 2):
+                # Not `wait_for`: a cancellation it forgot would leave whoever ends the loop waiting for ever.
+                async with asyncio.timeout(RENEW_SECONDS * 2):
+                    held = await self._lease.hold()
+                if held:
                     self._renewed = before
             except Exception as error:
                 log.warning("lease.renewal_failed", error=repr(error))
@@ -99,6 +101,15 @@ async def _once(loop: Loop[Any], service: str, metrics: Metrics, run: Callable[[
     except Exception:
         log.exception("loop.failed", service=service, loop=loop.name)
     metrics.loop(loop.name, time.perf_counter() - started, failed)
+
+
+async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for them; again, where a library forgot the cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=2)
 
 
 async def guard(task: Awaitable[Any], name: str) -> None:

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from services.chassis.app import build_app
 from services.chassis.leases import Lease
-from services.chassis.loops import guard, run_loop
+from services.chassis.loops import end, guard, run_loop
 from services.chassis.resources import Resources, Shared, open_shared
 from services.chassis.service import Service
 from services.chassis.settings import PlatformSettings, ServiceSettings
@@ -166,9 +166,7 @@ async def _relay(shared: Shared) -> None:
 
 
 async def _end(running: Running) -> None:
-    for task in running.tasks:
-        task.cancel()
-    await asyncio.gather(*running.tasks, return_exceptions=True)
+    await end(running.tasks)
     for name, service in reversed(running.services.items()):
         if service.stop is not None:
             with contextlib.suppress(Exception):
