@@ -97,8 +97,9 @@ class TestRun:
 
     def worker_stores(self, worker: str) -> WorkerStores:
         """The stores of one worker, started; the first worker makes the shared database."""
-        shared, own = self.stores("shared"), self.stores(worker)
+        # Making the stores makes their directories and copies the programs: one worker at a time.
         with _locked(self.directory / "lock"):
+            shared, own = self.stores("shared"), self.stores(worker)
             shared.postgres.start()
             if not shared.postgres.has_database(TEMPLATE):
                 migrate(shared.addresses())
