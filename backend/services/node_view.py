@@ -35,9 +35,11 @@ class Nodes:
     async def known(self) -> list[Node]:
         """The nodes as of a few seconds ago; those known last while node-manager does not answer."""
         if self._clock.monotonic() >= self._known_until:
-            self._known_until = self._clock.monotonic() + REMEMBERED_SECONDS
             try:
                 self._known = await self._client.nodes()
             except Unavailable as error:
                 log.info("nodes.unknown", reason=error.detail)
+            # An empty answer is not remembered: the first node is about to register.
+            if self._known:
+                self._known_until = self._clock.monotonic() + REMEMBERED_SECONDS
         return self._known

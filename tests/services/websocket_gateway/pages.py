@@ -59,6 +59,13 @@ async def hear(opened: ClientConnection) -> dict[str, Any]:
     return frame
 
 
+async def hear_of(opened: ClientConnection, subject_id: UUID) -> dict[str, Any]:
+    while True:
+        frame = await hear(opened)
+        if frame["data"].get("subject_id") == str(subject_id):
+            return frame
+
+
 async def subscribe(opened: ClientConnection, channel: str, **more: Any) -> dict[str, Any]:
     await ask(opened, op="subscribe", channel=channel, **more)
     frame = await hear(opened)
