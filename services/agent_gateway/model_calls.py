@@ -13,14 +13,16 @@ import orjson
 from starlette.types import Receive
 
 from services.agent_gateway.answers import Answer, CutStream, Unreachable
+from services.agent_gateway.calls import Call
 from services.agent_gateway.event_stream import blocks_of
-from services.agent_gateway.recorder import ModelCall, Recorder
+from services.agent_gateway.gates import Gates
+from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replies import Gone, Reply, TooBig, read_body
 from services.agent_gateway.shapes import (
     DONE_MARK,
     Outcome,
-    error_body,
     error_event,
     is_usage_event,
     read_stream,
@@ -35,24 +37,13 @@ CHAT = "/v1/chat/completions"
 NO_RETRY = [(b"x-should-retry", b"false")]
 
 
-class Refused(Exception):
-    """The gateway answers the call itself, with an error."""
-
-    def __init__(self, status: int, code: str, message: str, cause: Cause, param: str | None = None) -> None:
-        self.status, self.code, self.message, self.cause, self.param = status, code, message, cause, param
-        super().__init__(message)
-
-    @property
-    def body(self) -> bytes:
-        """The error as the agent sees it."""
-        kind = "invalid_request_error" if self.status < 500 else "server_error"
-        return error_body(self.code, kind, self.message, self.param)
-
-
 class ModelCalls:
     """Carries model calls and records each of them."""
 
-    def __init__(self, upstreams: Upstreams, recorder: Recorder, clock: Clock, max_bytes: int) -> None:
+    def __init__(
+        self, gates: Gates, upstreams: Upstreams, recorder: Recorder, clock: Clock, max_bytes: int
+    ) -> None:
+        self._gates = gates
         self._upstreams = upstreams
         self._recorder = recorder
         self._clock = clock
@@ -60,7 +51,7 @@ class ModelCalls:
 
     async def chat(self, holder: Holder, active: Active | None, receive: Receive, reply: Reply) -> None:
         """Answer one call of `chat/completions`."""
-        call = ModelCall(holder, active, CHAT, self._clock.now())
+        call = Call(holder, active, CHAT, self._clock.now())
         try:
             call.request = await read_body(receive, self._max_bytes)
             body = parsed(call.request)
@@ -89,9 +80,9 @@ class ModelCalls:
             gone.cancel()
             work.cancel()
 
-    async def _serve(self, call: ModelCall, body: dict[str, Any], reply: Reply) -> None:
+    async def _serve(self, call: Call, body: dict[str, Any], reply: Reply) -> None:
         try:
-            answer = await self._upstreams.answer(call, body)
+            answer = await self._gates.admit(call, body) or await self._upstreams.answer(call, body)
             call.http_status = answer.status
             if answer.streamed and answer.status == 200:
                 await self._stream(call, answer, reply)
@@ -108,7 +99,7 @@ class ModelCalls:
         except Refused as refusal:
             await self._refuse(call, refusal, reply)
 
-    async def _whole(self, call: ModelCall, answer: Answer, reply: Reply) -> None:
+    async def _whole(self, call: Call, answer: Answer, reply: Reply) -> None:
         size = 0
         try:
             async for chunk in answer.chunks:
@@ -128,7 +119,7 @@ class ModelCalls:
         await self._recorded(call, outcome)
         await reply.whole(answer.status, body, answer.headers, answer.content_type)
 
-    async def _stream(self, call: ModelCall, answer: Answer, reply: Reply) -> None:
+    async def _stream(self, call: Call, answer: Answer, reply: Reply) -> None:
         await reply.start_stream(200, answer.content_type, answer.headers)
         forced = call.request_patch is not None
         seen: list[bytes] = []
@@ -159,7 +150,7 @@ class ModelCalls:
             last = error_event("llm_unavailable", call.error or "the stream ended early")
         await reply.end(last)
 
-    async def _refuse(self, call: ModelCall, refusal: Refused, reply: Reply) -> None:
+    async def _refuse(self, call: Call, refusal: Refused, reply: Reply) -> None:
         # What the provider did send stays in the step; what the agent got instead is in its status and error.
         call.fail(refusal.cause, refusal.message)
         call.http_status = call.http_status or refusal.status
@@ -175,7 +166,7 @@ class ModelCalls:
             retry = NO_RETRY if refusal.cause is Cause.LLM_UNAVAILABLE and refusal.status == 503 else []
             await reply.whole(refusal.status, refusal.body, retry)
 
-    async def _recorded(self, call: ModelCall, outcome: Outcome) -> None:
+    async def _recorded(self, call: Call, outcome: Outcome) -> None:
         if call.recorded:
             return
         stored = self._recorder.record(call, outcome)
@@ -210,6 +201,6 @@ def cause_of(status: int) -> Cause:
     return Cause.LLM_UNAVAILABLE if status in {408, 409, 429} or status >= 500 else Cause.LLM_REJECTED
 
 
-def _seen(call: ModelCall) -> Outcome:
+def _seen(call: Call) -> Outcome:
     body = b"".join(call.response)
     return read_stream(body) if call.streamed else Outcome()

@@ -2,66 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Literal
 
 import structlog
 
+from services.agent_gateway.calls import Call, Spent
+from services.agent_gateway.gates import Gates
 from services.agent_gateway.group_commit import GroupCommit
-from services.agent_gateway.records import Active, Holder
 from services.agent_gateway.shapes import Outcome
 from services.chassis.clock import Clock
 from services.chassis.errors import PlatformError, Unavailable
-from services.chassis.ids import new_id
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.agents import Cause
-from services.contracts.steps import NewStep, StepKind
+from services.contracts.steps import NewStep
 
 log = structlog.get_logger()
 
 MOST_AT_ONCE = 100
 AGAIN_SECONDS = 0.2
-
-
-class ModelCall:
-    """One call of a model or of memory from its first byte to its last, as it will be recorded."""
-
-    def __init__(self, holder: Holder, active: Active | None, name: str, now: datetime) -> None:
-        self.id = new_id()
-        self.holder = holder
-        self.active = active
-        self.seq = active.next_step() if active else 0
-        self.kind = StepKind.LLM
-        self.name = name
-        self.started_at = now
-        self.first_byte_at: datetime | None = None
-        self.model: str | None = None
-        self.provider: str | None = None
-        self.scripted = False
-        self.streamed = False
-        self.http_status: int | None = None
-        self.request = b""
-        self.request_patch: dict[str, object] | None = None
-        self.response: list[bytes] = []
-        self.status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
-        self.cause: Cause | None = None
-        self.error: str | None = None
-        self.recorded = False
-
-    def fail(self, cause: Cause, error: str) -> None:
-        """Note why the call failed; the first reason counts."""
-        if self.status == "succeeded":
-            self.status, self.cause, self.error = "failed", cause, error
-
-    def cancel(self) -> None:
-        """The agent went away before the end."""
-        if self.status == "succeeded":
-            self.status, self.error = "cancelled", "the agent closed the connection before the end"
-
-    @property
-    def durable(self) -> bool:
-        """Whether the agent waits for the step to be stored."""
-        return self.holder.capture != "async"
 
 
 class Recorder:
@@ -70,31 +26,40 @@ class Recorder:
     def __init__(
         self,
         journal: AgentObservabilityClient,
+        gates: Gates,
         clock: Clock,
         prices: dict[str, tuple[int, int]],
         journal_seconds: float,
     ) -> None:
         self._journal = journal
+        self._gates = gates
         self._clock = clock
         self._prices = prices
         self._journal_seconds = journal_seconds
         self.steps: GroupCommit[NewStep, None] = GroupCommit(self._write, most=MOST_AT_ONCE)
 
-    def record(self, call: ModelCall, outcome: Outcome) -> "asyncio.Future[None]":
+    def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
         """Have the call's step stored; the future is done when it is durable."""
         call.recorded = True
-        price_in, price_out = (0, 0) if call.scripted else self._prices.get(call.model or "", (0, 0))
-        cost = outcome.tokens_in * price_in + outcome.tokens_out * price_out
+        if call.served_from == "live":
+            call.spent = self._spent(call, outcome)
+        spent = call.spent
         if call.active is not None:
             totals = call.active.totals
             totals.steps += 1
-            totals.tokens_in += outcome.tokens_in
-            totals.tokens_out += outcome.tokens_out
-            totals.cost_nano += cost
+            totals.tokens_in += spent.tokens_in
+            totals.tokens_out += spent.tokens_out
+            totals.cost_nano += spent.cost_nano
             totals.scripted = totals.scripted or call.scripted
-        return self.steps.add(self._step(call, outcome, cost))
+        self._gates.settle(call)
+        return self.steps.add(self._step(call, outcome))
 
-    def _step(self, call: ModelCall, outcome: Outcome, cost_nano: int) -> NewStep:
+    def _spent(self, call: Call, outcome: Outcome) -> Spent:
+        price_in, price_out = (0, 0) if call.scripted else self._prices.get(call.model or "", (0, 0))
+        cost = outcome.tokens_in * price_in + outcome.tokens_out * price_out
+        return Spent(outcome.tokens_in, outcome.tokens_out, 0, cost)
+
+    def _step(self, call: Call, outcome: Outcome) -> NewStep:
         active, holder = call.active, call.holder
         return NewStep.model_construct(
             id=call.id,
@@ -115,9 +80,15 @@ class Recorder:
             scripted=call.scripted,
             streamed=call.streamed,
             http_status=call.http_status,
-            tokens_in=outcome.tokens_in,
-            tokens_out=outcome.tokens_out,
-            cost_nano=cost_nano,
+            key=call.key.hex() if call.key else None,
+            served_from=call.served_from,
+            source_execution_id=call.source[0] if call.source else None,
+            source_seq=call.source[1] if call.source else None,
+            effect=call.effect,
+            tokens_in=call.spent.tokens_in,
+            tokens_out=call.spent.tokens_out,
+            tokens_cached=call.spent.tokens_cached,
+            cost_nano=call.spent.cost_nano,
             started_at=call.started_at,
             first_byte_at=call.first_byte_at,
             finished_at=self._clock.now(),

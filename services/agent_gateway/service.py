@@ -5,20 +5,24 @@ from typing import Any
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.dispatcher import Dispatcher
+from services.agent_gateway.doors import Door
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.face import Face
+from services.agent_gateway.gates import Gates
 from services.agent_gateway.invocation import Invoker
 from services.agent_gateway.jobs import Jobs
 from services.agent_gateway.keeping import Keeping
 from services.agent_gateway.key_store import KeyStore
 from services.agent_gateway.keys import Keys
 from services.agent_gateway.logic import Gateway
-from services.agent_gateway.memory_face import MemoryFace
+from services.agent_gateway.memory_door import MemoryDoor
 from services.agent_gateway.model_calls import ModelCalls
+from services.agent_gateway.model_door import ModelDoor
 from services.agent_gateway.outbound import Outbound
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.result_door import ResultDoor
 from services.agent_gateway.routes import router
 from services.agent_gateway.scripted import ScriptedProvider
 from services.agent_gateway.settings import GatewaySettings
@@ -49,11 +53,14 @@ def build(resources: Resources) -> Gateway:
     brain = resources.client(ControlBrainClient)
     jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
     keys = _keys(resources, settings)
-    recorder = Recorder(journal, clock, settings.prices, settings.journal_seconds)
+    gates = Gates([])
+    recorder = Recorder(journal, gates, clock, settings.prices, settings.journal_seconds)
     scripted = ScriptedProvider(clock)
     upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
-    calls = ModelCalls(upstreams, recorder, clock, settings.max_call_bytes)
-    memory = MemoryFace(resources.client(MemoryVectorEngineClient), recorder, clock)
+    calls = ModelCalls(gates, upstreams, recorder, clock, settings.max_call_bytes)
+    memory = MemoryDoor(resources.client(MemoryVectorEngineClient), recorder, clock)
+    results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
+    doors: list[Door] = [ModelDoor(calls, upstreams), memory, results]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
     return Gateway(
@@ -67,7 +74,7 @@ def build(resources: Resources) -> Gateway:
         recorder=recorder,
         scripted=scripted,
         outbound=(agents, providers),
-        face=Face(keys, active, calls, memory, upstreams, queue, dispatcher, settings.max_call_bytes),
+        face=Face(keys, active, doors),
         clock=clock,
     )
 
@@ -105,7 +112,7 @@ service: Service[Any] = Service(
         every(3600, Gateway.sweep_keys),
     ],
     roles=["tenant", "system"],
-    open_prefixes=("/v1/",),
+    open_prefixes=("/v1/", "/mcp"),
     front=Gateway.before,
     stop=Gateway.stop,
 )

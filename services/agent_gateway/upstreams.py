@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from services.agent_gateway.answers import Answer, CutStream, Unreachable
-from services.agent_gateway.recorder import ModelCall
+from services.agent_gateway.calls import Call
 from services.agent_gateway.records import Holder
 from services.agent_gateway.script import MODEL_PREFIX
 from services.agent_gateway.scripted import ScriptedProvider
@@ -50,7 +50,7 @@ class Upstreams:
         self._clock = clock
         self._revealed: OrderedDict[tuple[UUID, str], tuple[float, str]] = OrderedDict()
 
-    async def answer(self, call: ModelCall, body: dict[str, Any]) -> Answer:
+    async def answer(self, call: Call, body: dict[str, Any]) -> Answer:
         """The provider's answer, once its head has arrived."""
         try:
             async with asyncio.timeout(self._settings.call_seconds):
@@ -80,7 +80,7 @@ class Upstreams:
         data = document.get("data") if isinstance(document, dict) else None
         return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
-    async def _forward(self, call: ModelCall, body: dict[str, Any]) -> Answer:
+    async def _forward(self, call: Call, body: dict[str, Any]) -> Answer:
         call.provider = urlsplit(self._settings.openai_url).hostname
         key = await self._key(call.holder)
         raw = call.request

@@ -44,6 +44,40 @@ TERMINAL = frozenset(
 )
 
 
+class OnBusy(StrEnum):
+    """What happens to input for a thread that is at work."""
+
+    REJECT = "reject"
+    ENQUEUE = "enqueue"
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+class Relation(StrEnum):
+    """How an execution came of another."""
+
+    CHILD = "child"
+    FORK = "fork"
+    REPLAY = "replay"
+
+
+class Fidelity(StrEnum):
+    """How much of what an execution met was recorded, so that a replay meets it again."""
+
+    MODELS = "models"
+    TOOLS = "tools"
+    EGRESS = "egress"
+
+
+class Limits(Contract):
+    """The most an execution may use, children included; null is no limit of its own."""
+
+    cost_nano: int | None = Field(None, ge=0, description="nano-dollars")
+    tokens: int | None = Field(None, ge=0, description="input and output together")
+    steps: int | None = Field(None, ge=0)
+    tool_calls: int | None = Field(None, ge=0)
+
+
 class NewExecution(Request):
     """What a caller gives: the input, and how long and how urgently."""
 
@@ -54,6 +88,11 @@ class NewExecution(Request):
     )
     max_attempts: int | None = Field(None, ge=1, le=20)
     priority: int = Field(0, ge=-10, le=10)
+    on_busy: OnBusy = Field(OnBusy.ENQUEUE, description="when the thread is at work already")
+    concurrency_key: str | None = Field(
+        None, min_length=1, max_length=200, description="of executions with the same key one runs at a time"
+    )
+    limits: Limits | None = None
 
 
 class CreateExecution(Contract):
@@ -72,6 +111,18 @@ class CreateExecution(Contract):
     idempotency_key: str | None = None
     created_by: str
     traceparent: str | None = None
+    relation: Relation | None = None
+    parent_execution_id: UUID | None = None
+    parent_step: int | None = Field(None, description="child: the step that called; fork: forked from there")
+
+
+class Divergence(Contract):
+    """Where a replay left its recording: the request that came, and the recorded one nearest to it."""
+
+    step: int = Field(description="of the new execution")
+    source_step: int | None = Field(None, description="recorded step nearest to it, if there was one")
+    reason: str
+    diff: list[str] = Field(default_factory=list, description="unified diff, recorded to live")
 
 
 class ExecutionError(Contract):
@@ -108,6 +159,16 @@ class Execution(Contract):
     tokens_out: int = 0
     cost_nano: int = Field(0, description="nano-dollars")
     scripted: bool = Field(False, description="the scripted model answered at least one step")
+    relation: Relation | None = None
+    parent_execution_id: UUID | None = None
+    root_execution_id: UUID | None = Field(None, description="first of its tree; null when it has no parent")
+    parent_step: int | None = Field(None, description="child: the step that called; fork: forked from there")
+    diverged_at: int | None = Field(None, description="first step a replay could not answer from the journal")
+    divergence: Divergence | None = None
+    fidelity: Fidelity | None = None
+    on_busy: OnBusy = OnBusy.ENQUEUE
+    concurrency_key: str | None = None
+    limits: Limits | None = None
     created_by: str
     created_at: Timestamp
     started_at: Timestamp | None = None

@@ -21,6 +21,14 @@ class StepKind(StrEnum):
     INTERRUPT = "interrupt"
 
 
+class Effect(StrEnum):
+    """What a tool does to the world: a `write` may be done once, an `irreversible` one never again."""
+
+    READ = "read"
+    WRITE = "write"
+    IRREVERSIBLE = "irreversible"
+
+
 class Step(Contract):
     """One boundary call without its bodies: what a timeline shows."""
 
@@ -44,7 +52,17 @@ class Step(Contract):
     http_status: int | None = None
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_cached: int = Field(0, description="of tokens_in, those the provider had cached")
     cost_nano: int = Field(0, description="nano-dollars")
+    key: str | None = Field(
+        None, description="hex of the content key: requests that mean the same have the same"
+    )
+    served_from: Literal["live", "journal", "ledger"] = Field(
+        "live", description="`journal`: answered from an earlier execution, `ledger`: the effect had happened"
+    )
+    source_execution_id: UUID | None = Field(None, description="whose step answered it, when not live")
+    source_seq: int | None = None
+    effect: Effect | None = Field(None, description="of tool calls: what the tool does to the world")
     started_at: Timestamp
     first_byte_at: Timestamp | None = None
     finished_at: Timestamp

@@ -17,9 +17,10 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
-from services.agent_gateway.recorder import ModelCall, Recorder
+from services.agent_gateway.calls import Call
+from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.records import Active, Holder
 from services.agent_gateway.replies import Reply, read_body
 from services.agent_gateway.shapes import Outcome, error_body
@@ -39,7 +40,7 @@ Answer = tuple[int, bytes]
 M = TypeVar("M", bound=BaseModel)
 
 
-class MemoryFace:
+class MemoryDoor:
     """Answers an agent's memory calls, and records each of them."""
 
     def __init__(self, memory: MemoryVectorEngineClient, recorder: Recorder, clock: Clock) -> None:
@@ -47,16 +48,15 @@ class MemoryFace:
         self._recorder = recorder
         self._clock = clock
 
+    def route(self, method: str, path: str) -> str | None:
+        """The route of a request; null when it is not answered here."""
+        return route_of(path) if path == MEMORY or path.startswith(f"{MEMORY}/") else None
+
     async def answer(
-        self,
-        scope: Mapping[str, Any],
-        receive: Receive,
-        holder: Holder,
-        active: Active | None,
-        reply: Reply,
+        self, scope: Scope, receive: Receive, holder: Holder, active: Active | None, reply: Reply
     ) -> None:
         """Do one call; its answer leaves when the step is stored."""
-        call = ModelCall(holder, active, f"{scope['method']} {route_of(scope['path'])}", self._clock.now())
+        call = Call(holder, active, f"{scope['method']} {route_of(scope['path'])}", self._clock.now())
         call.kind = StepKind.MEMORY
         try:
             call.request = await read_body(receive, MOST_BYTES)
@@ -76,7 +76,7 @@ class MemoryFace:
                 status, body = 500, error_body("internal", "server_error", message)
         await reply.whole(status, body)
 
-    async def _do(self, scope: Mapping[str, Any], call: ModelCall) -> Answer:
+    async def _do(self, scope: Mapping[str, Any], call: Call) -> Answer:
         rest = scope["path"].removeprefix(MEMORY).strip("/")
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         match scope["method"], rest:
@@ -93,7 +93,7 @@ class MemoryFace:
                 raise MethodNotAllowed(f"{scope['path']} does not take {scope['method']}")
         raise NotFound(f"there is no {scope['path']}")
 
-    async def _write(self, call: ModelCall) -> Answer:
+    async def _write(self, call: Call) -> Answer:
         given = self._body(call) | {
             "agent_id": str(call.holder.agent_id),
             "source_execution_id": str(call.active.id) if call.active else None,
@@ -111,7 +111,7 @@ class MemoryFace:
         wanted = _parsed(ListMemories, given | {"agent_id": str(holder.agent_id)})
         return _json(200, await self._memory.list_memories(holder.org_id, wanted))
 
-    async def _one(self, method: str, named: str, call: ModelCall) -> Answer:
+    async def _one(self, method: str, named: str, call: Call) -> Answer:
         holder = call.holder
         try:
             memory_id = UUID(named)
@@ -129,7 +129,7 @@ class MemoryFace:
         )
         return _json(200, changed)
 
-    def _body(self, call: ModelCall) -> dict[str, Any]:
+    def _body(self, call: Call) -> dict[str, Any]:
         try:
             body = orjson.loads(call.request)
         except orjson.JSONDecodeError:
@@ -146,11 +146,6 @@ def route_of(path: str) -> str:
     """The path with an id replaced by its name."""
     rest = path.removeprefix(MEMORY).strip("/")
     return MEMORY if not rest else f"{MEMORY}/search" if rest == "search" else f"{MEMORY}/{{id}}"
-
-
-def is_memory(path: str) -> bool:
-    """Whether a path is answered here."""
-    return path == MEMORY or path.startswith(f"{MEMORY}/")
 
 
 def _parsed(kind: type[M], given: dict[str, Any]) -> M:

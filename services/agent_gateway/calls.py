@@ -1,0 +1,67 @@
+"""One call across the boundary while it is under way: what the recorder will write down of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.agent_gateway.records import Active, Holder
+from services.chassis.ids import new_id
+from services.contracts.agents import Cause
+from services.contracts.steps import Effect, StepKind
+
+
+@dataclass
+class Spent:
+    """What a call used; all of it zero when it was not answered live."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_nano: int = 0
+
+
+class Call:
+    """One call of an agent across the boundary, from its first byte to its last, as it will be recorded."""
+
+    def __init__(self, holder: Holder, active: Active | None, name: str, now: datetime) -> None:
+        self.id = new_id()
+        self.holder = holder
+        self.active = active
+        self.seq = active.next_step() if active else 0
+        self.kind = StepKind.LLM
+        self.name = name
+        self.started_at = now
+        self.first_byte_at: datetime | None = None
+        self.model: str | None = None
+        self.provider: str | None = None
+        self.scripted = False
+        self.streamed = False
+        self.http_status: int | None = None
+        self.request = b""
+        self.request_patch: dict[str, object] | None = None
+        self.response: list[bytes] = []
+        self.status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
+        self.cause: Cause | None = None
+        self.error: str | None = None
+        self.key: bytes | None = None
+        self.served_from: Literal["live", "journal", "ledger"] = "live"
+        self.source: tuple[UUID, int] | None = None
+        self.effect: Effect | None = None
+        self.spent = Spent()
+        self.recorded = False
+
+    def fail(self, cause: Cause, error: str) -> None:
+        """Note why the call failed; the first reason counts."""
+        if self.status == "succeeded":
+            self.status, self.cause, self.error = "failed", cause, error
+
+    def cancel(self) -> None:
+        """The agent went away before the end."""
+        if self.status == "succeeded":
+            self.status, self.error = "cancelled", "the agent closed the connection before the end"
+
+    @property
+    def durable(self) -> bool:
+        """Whether the agent waits for the step to be stored."""
+        return self.holder.capture != "async"
