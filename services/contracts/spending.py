@@ -14,9 +14,7 @@ class ArgumentRule(Contract):
     """A condition on one argument of a tool call."""
 
     path: str = Field(max_length=500, description="JSON pointer into the arguments")
-    matches: str = Field(
-        max_length=500, description="regular expression the value, as text, must match whole"
-    )
+    matches: str = Field(max_length=500, description="regular expression that the whole value matches")
 
 
 class ToolRule(Contract):

@@ -85,9 +85,42 @@ class NewStep(Step):
 
     request_bytes: bytes = b""
     response_bytes: bytes = b""
+    response_chunks: list[int] = Field(
+        default_factory=list, description="sizes of the chunks a stream came in; empty for whole answers"
+    )
     request_patch: dict[str, Any] | None = Field(
         None, description="what the gateway changed of the request before it sent it on"
     )
+
+
+class RecordedCall(Contract):
+    """What a replay must know of a recorded step to answer a call from it."""
+
+    seq: int
+    attempt: int
+    kind: StepKind
+    name: str
+    key: str | None
+    status: Literal["succeeded", "failed", "cancelled"]
+    http_status: int | None = None
+    streamed: bool = False
+    scripted: bool = False
+    model: str | None = None
+    provider: str | None = None
+    effect: Effect | None = None
+    served_from: Literal["live", "journal", "ledger"] = "live"
+
+
+class RawStep(Contract):
+    """The exact bytes of a step."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    seq: int
+    request_bytes: bytes
+    response_bytes: bytes
+    response_chunks: list[int] = Field(default_factory=list, description="sizes of a stream's chunks")
+    request_patch: dict[str, Any] | None = None
 
 
 class StepTotals(Contract):

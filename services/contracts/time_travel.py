@@ -36,11 +36,9 @@ class Fork(Request):
     allow_effects: Literal["ledger", "live"] = Field(
         "ledger", description="`live` runs irreversible tools again; it needs the permission effects:live"
     )
-    allow_egress: bool = Field(False, description="let the agent reach hosts through the egress proxy again")
+    allow_egress: bool = Field(False, description="let the agent reach hosts again")
     branches: int = Field(1, ge=1, le=50, description="how many executions to make")
-    model: str | None = Field(
-        None, max_length=200, description="model of the live part, in place of the agent's"
-    )
+    model: str | None = Field(None, max_length=200, description="model of the live part")
 
 
 class ReplayPlan(Contract):
@@ -68,9 +66,7 @@ class Aligned(Contract):
     change: Literal["same", "edited", "diverged", "added", "missing"]
     left: Step | None = None
     right: Step | None = None
-    diff: list[str] = Field(
-        default_factory=list, description="unified diff of request and response, shortened"
-    )
+    diff: list[str] = Field(default_factory=list, description="unified diff of both bodies, shortened")
 
 
 class Sums(Contract):

@@ -26,7 +26,9 @@ def test_only_the_edge_and_named_prefixes_are_without_a_service_key() -> None:
     without = {entry.name: assembly.load(entry.name).open_prefixes for entry in landed()}
     edges = {entry.name for entry in landed() if assembly.load(entry.name).edge}
     assert edges <= {"backend", "websocket-gateway"}
-    assert {name: prefixes for name, prefixes in without.items() if prefixes} == {"agent-gateway": ("/v1/", "/mcp",)}
+    assert {name: prefixes for name, prefixes in without.items() if prefixes} == {
+        "agent-gateway": ("/v1/", "/mcp")
+    }
 
 
 def _routes(name: str) -> Iterator[tuple[str, APIRoute]]:
