@@ -6,7 +6,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test check bench soak new-service environment
+.PHONY: help install up down dashboard test check bench soak new-service environment
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,6 +23,9 @@ up: environment ## Start everything; returns when it is ready
 
 down: environment ## Stop everything; the data stays
 	@$(BIN)/agentplane down
+
+dashboard: environment ## Build the dashboard now; `up` does it beside the platform
+	@$(BIN)/python -m services.embedded.dashboard
 
 test: environment ## Run the tests on real PostgreSQL, NATS and Redis: make test ARGS="-k outbox"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

@@ -9,8 +9,10 @@ from backend.services.api_keys import ApiKeys
 from backend.services.audit import Audit
 from backend.services.authentication import Authentication
 from backend.services.bundles import Bundles
+from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
+from backend.services.live_door import LiveDoor
 from backend.services.node_view import Nodes
 from backend.services.organisations import Organisations
 from backend.services.rate_limit import RateLimit
@@ -70,6 +72,8 @@ class Backend:
     bundles: Bundles
     nodes: Nodes
     services: ServiceTable
+    dashboard: Dashboard
+    live: LiveDoor
     tickets: Tickets
     waking: Waking
     clients: Clients

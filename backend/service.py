@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 from backend.logic import Backend, Clients, Sweepable
 from backend.middleware.edge import Edge
 from backend.middleware.internal import Internal
+from backend.middleware.pages import Pages
 from backend.routers import ROUTERS, open_paths
 from backend.services.agent_changes import AgentChanges
 from backend.services.agents import Agents
@@ -13,8 +14,10 @@ from backend.services.api_keys import ApiKeys
 from backend.services.audit import Audit
 from backend.services.authentication import Authentication
 from backend.services.bundles import MOST_BYTES, Bundles
+from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
+from backend.services.live_door import LiveDoor
 from backend.services.lockout import Lockout
 from backend.services.node_view import Nodes
 from backend.services.organisations import Organisations
@@ -58,6 +61,7 @@ def build(resources: Resources) -> Backend:
     clients = _clients(resources)
     waking = Waking(clients.brain)
     nodes = Nodes(resources.client(NodeManagerClient), resources.clock)
+    dashboard = Dashboard(settings.dashboard_directory)
     agents, changes, bundles = _agents(resources, nodes, waking)
     return Backend(
         settings=settings,
@@ -73,7 +77,9 @@ def build(resources: Resources) -> Backend:
         executions=Executions(agents, resources.client(AgentGatewayClient)),
         bundles=bundles,
         nodes=nodes,
-        services=_service_table(resources, clients.brain),
+        services=_service_table(resources, clients.brain, dashboard),
+        dashboard=dashboard,
+        live=LiveDoor(resources),
         tickets=Tickets(resources.cache),
         waking=waking,
         clients=clients,
@@ -89,9 +95,9 @@ def _agents(resources: Resources, nodes: Nodes, waking: Waking) -> tuple[Agents,
     return agents, AgentChanges(db, store, agents, resources.outbox, waking), Bundles(bundles)
 
 
-def _service_table(resources: Resources, brain: ControlBrainClient) -> ServiceTable:
+def _service_table(resources: Resources, brain: ControlBrainClient, dashboard: Dashboard) -> ServiceTable:
     local_mode = resources.platform.data_dir is not None
-    return ServiceTable(brain, resources.db, resources.bus, resources.cache, local_mode=local_mode)
+    return ServiceTable(brain, resources.db, resources.bus, resources.cache, dashboard, local_mode=local_mode)
 
 
 def _clients(resources: Resources) -> Clients:
@@ -125,7 +131,7 @@ def front(backend: Backend, app: ASGIApp) -> ASGIApp:
             allow_headers=["*"],
             expose_headers=["ETag", "Location", "Retry-After", "RateLimit", "X-Request-Id"],
         )
-    return Internal(app, edge, backend.accepted_keys)
+    return Pages(Internal(app, edge, backend.accepted_keys), backend.dashboard, backend.live)
 
 
 service = Service(
@@ -141,6 +147,7 @@ service = Service(
     roles=["tenant", "system"],
     uses_cache=True,
     edge=True,
+    listens_as=["frontend"],
     front=front,
     stop=Backend.note_used_keys,
     max_body_bytes=MOST_BYTES,

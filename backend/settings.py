@@ -1,5 +1,7 @@
 """Knobs of the backend."""
 
+from pathlib import Path
+
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -41,6 +43,9 @@ class BackendSettings(ServiceSettings):
     lockout_seconds: int = Field(30, ge=1)
     operators: str = Field(
         "default", description="slug of the organisation whose members may change the platform itself"
+    )
+    dashboard_directory: Path | None = Field(
+        None, description="the dashboard as static files, with what its build says; null: served elsewhere"
     )
 
 

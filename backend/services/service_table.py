@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import asyncpg
 
 from backend.schemas.platform import ServiceRow, Services
+from backend.services.dashboard import Dashboard
 from services.chassis import __version__
 from services.chassis.bus import Bus
 from services.chassis.cache import Cache, CacheError
@@ -23,12 +24,20 @@ class ServiceTable:
     """Reads the brain's registry and asks the stores."""
 
     def __init__(
-        self, brain: ControlBrainClient, db: Database, bus: Bus, cache: Cache, *, local_mode: bool
+        self,
+        brain: ControlBrainClient,
+        db: Database,
+        bus: Bus,
+        cache: Cache,
+        dashboard: Dashboard,
+        *,
+        local_mode: bool,
     ) -> None:
         self._brain = brain
         self._db = db
         self._bus = bus
         self._cache = cache
+        self._dashboard = dashboard
         self._local_mode = local_mode
 
     async def services(self) -> Services:
@@ -56,6 +65,8 @@ class ServiceTable:
         if entry.name == "backend":
             # It answers this very request.
             return row.model_copy(update={"state": "healthy", "version": __version__, "replicas": 1})
+        if entry.kind == "web":
+            return _web_row(row, self._dashboard)
         if entry.kind == "observability":
             reason = "not part of local mode" if self._local_mode else "not watched by the platform"
             return row.model_copy(update={"state": "not_in_this_mode", "reason": reason})
@@ -75,6 +86,17 @@ class ServiceTable:
         except (PlatformError, asyncpg.PostgresError, CacheError, OSError) as error:
             return row.model_copy(update={"state": "unhealthy", "reason": f"does not answer: {error}"[:200]})
         return row.model_copy(update={"state": "healthy", "replicas": 1})
+
+
+def _web_row(row: ServiceRow, dashboard: Dashboard) -> ServiceRow:
+    if not dashboard.configured:
+        reason = "not watched by the platform"
+        return row.model_copy(update={"state": "not_in_this_mode", "reason": reason})
+    told = dashboard.state()
+    if told.state == "ready":
+        return row.model_copy(update={"state": "healthy", "version": __version__, "replicas": 1})
+    state = {"building": "degraded", "failed": "unhealthy", "absent": "absent"}[told.state]
+    return row.model_copy(update={"state": state, "reason": told.detail})
 
 
 def _registered_row(row: ServiceRow, replicas: Sequence[RegisteredService]) -> ServiceRow:

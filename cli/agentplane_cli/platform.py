@@ -121,14 +121,26 @@ def has_dashboard(platform: LocalPlatform) -> bool:
     from services.contracts.catalog import entry
     from services.embedded.platform_process import exists
 
-    return exists(entry("frontend"), platform.root)
+    return exists(entry("frontend"), platform.root) and platform.settings.dashboard != "off"
+
+
+def _when(platform: LocalPlatform) -> str:
+    from services.embedded.dashboard import DashboardBuild
+
+    if DashboardBuild(platform.root).built:
+        return ""
+    if platform.settings.dashboard == "auto":
+        return styled("  is being built, about a minute; the page opens itself when it is there", "dim")
+    return styled("  is not built; `make dashboard` builds it", "dim")
 
 
 def where_everything_is(platform: LocalPlatform) -> str:
     """What a person needs next, after a start."""
     told = platform.status() or {"started_at": time.time()}
     since = time.strftime("%H:%M:%S", time.localtime(told["started_at"]))
-    page = [f"  Dashboard   {address(platform, 'frontend')}"] if has_dashboard(platform) else []
+    page = (
+        [f"  Dashboard   {address(platform, 'frontend')}{_when(platform)}"] if has_dashboard(platform) else []
+    )
     lines = [
         "",
         *page,

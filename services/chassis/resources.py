@@ -11,6 +11,7 @@ from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.metrics import Metrics
 from services.chassis.outbox import Outbox
+from services.chassis.safe_http import EgressGuard, EgressPolicy
 from services.chassis.settings import PlatformSettings, ServiceSettings
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ class Shared:
         self.outbox = Outbox(db, bus) if db and bus else None
         self.apps: dict[str, ASGIApp] = {}
         self._http: aiohttp.ClientSession | None = None
+        self._egress: EgressGuard | None = None
+
+    @property
+    def egress(self) -> EgressGuard:
+        """The guard of calls to URLs that users name; made when first used."""
+        if self._egress is None:
+            self._egress = EgressGuard(EgressPolicy.of(self.platform, self.ports.values()))
+        return self._egress
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -59,6 +68,8 @@ class Shared:
 
     async def close(self) -> None:
         """Close what was opened, in reverse order."""
+        if self._egress is not None:
+            self._egress.close()
         if self._http is not None:
             await self._http.close()
         if self.cache is not None:
@@ -158,10 +169,23 @@ class Resources:
         """The pooled HTTP session, for adapters to outside systems."""
         return self._shared.http
 
+    @property
+    def egress(self) -> EgressGuard:
+        """The guard of calls to URLs that users name; see `services.chassis.safe_http`."""
+        return self._shared.egress
+
     def settings(self, kind: type[S]) -> S:
         """The service's own knobs."""
         override = self._overrides.get(kind)
         return override if isinstance(override, kind) else kind()
+
+    def neighbour(self, service: str) -> ASGIApp | None:
+        """The app of another service of this process, once all are built; null when another carries it."""
+        return self._shared.apps.get(service)
+
+    def url_of(self, service: str) -> str:
+        """Where another process is asked for a service."""
+        return self.platform.url_of(service, self._shared.ports[service])
 
     def client(self, kind: type[C], *, at: str | None = None) -> C:
         """A client of another service: in this process, at its documented address, or at a given one."""

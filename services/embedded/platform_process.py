@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from services.contracts.catalog import BACKEND, SERVICES, SURROUNDINGS, Entry, Process
+from services.embedded.dashboard import DashboardBuild
 from services.embedded.probe import http_status
 from services.embedded.settings import LocalSettings
 from services.embedded.supervised import Supervised
@@ -39,7 +40,10 @@ class PlatformProcess(Supervised):
 
     def environment(self) -> Mapping[str, str]:
         """Only what this process may know."""
-        return self._settings.process_environment(self._process, self._stores)
+        told = self._settings.process_environment(self._process, self._stores)
+        if self._process == "control" and self._settings.dashboard != "off":
+            told.setdefault("AGENTPLANE_BACKEND_DASHBOARD_DIRECTORY", str(self._dashboard()))
+        return told
 
     def working_directory(self) -> Path:
         """The checkout, whose packages the process imports."""
@@ -58,6 +62,9 @@ class PlatformProcess(Supervised):
     def is_alive(self) -> bool:
         """Whether the process still serves, even if a store is away."""
         return self._answers(next(iter(self.ports)), "/health")
+
+    def _dashboard(self) -> Path:
+        return DashboardBuild(self._settings.root).directory
 
     def _answers(self, port: int, path: str) -> bool:
         return http_status(self._settings.host, port, path) == 200

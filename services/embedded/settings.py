@@ -88,6 +88,14 @@ class LocalSettings:
             )
         return int(text)
 
+    @property
+    def dashboard(self) -> str:
+        """`auto`: built beside the platform when it changed; `prebuilt`: served where it is built; `off`."""
+        chosen = self.variables.get("AGENTPLANE_DASHBOARD", "auto")
+        if chosen not in {"auto", "prebuilt", "off"}:
+            raise LocalModeError(f"AGENTPLANE_DASHBOARD is auto, prebuilt or off, not {chosen!r}")
+        return chosen if (self.root / "frontend" / "package-lock.json").is_file() else "off"
+
     def at(self, port_base: int) -> LocalSettings:
         """The same with all ports shifted otherwise."""
         return replace(self, variables={**self.variables, "AGENTPLANE_PORT_BASE": str(port_base)})

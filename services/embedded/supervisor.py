@@ -19,6 +19,7 @@ from typing import TextIO
 
 from services.contracts.catalog import entry
 from services.embedded.agents import end_agents
+from services.embedded.dashboard import DashboardBuild
 from services.embedded.faults import AlreadyRunning, LocalModeError
 from services.embedded.log_rotation import rotate
 from services.embedded.platform_process import PROCESSES, PlatformProcess
@@ -41,6 +42,7 @@ class Supervisor:
         self._directory = settings.data_directory
         self._stopping = False
         self._lock: TextIO | None = None
+        self._dashboard: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
         """Start everything, watch until told to stop, stop everything; returns the exit code."""
@@ -56,6 +58,7 @@ class Supervisor:
         try:
             self._start()
             self._status.state(READY)
+            self._build_dashboard()
             self._watch()
         except LocalModeError as error:
             print(error, file=sys.stderr, flush=True)
@@ -133,13 +136,31 @@ class Supervisor:
         while not self._stopping:
             for watch in watches:
                 watch.look()
+            if self._dashboard is not None:
+                self._dashboard.poll()
             if time.monotonic() >= rotate_at:
                 rotate_at = time.monotonic() + ROTATE_EVERY_SECONDS
                 for log in self._directory.logs.glob("*.log"):
                     rotate(log)
             time.sleep(LOOK_EVERY_SECONDS)
 
+    def _build_dashboard(self) -> None:
+        # Only now, for it must not hold up the platform; what becomes of it is told by the page itself.
+        if self._settings.dashboard == "auto" and not DashboardBuild(self._settings.root).built:
+            self._dashboard = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "services.embedded.dashboard", str(self._settings.root)],
+                cwd=self._settings.root,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _stop_building(self) -> None:
+        if self._dashboard is not None and self._dashboard.poll() is None:
+            os.killpg(self._dashboard.pid, signal.SIGTERM)
+            self._dashboard.wait()
+
     def _stop(self) -> None:
+        self._stop_building()
         # The node first, for it would start again the agents that are ended next.
         for process in reversed(self._processes):
             if not process.stop():
