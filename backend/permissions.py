@@ -1,8 +1,10 @@
 """
-Who may do what: permissions are `resource:verb`, roles are sets of them, and every route names its own.
+Who may do what: one table of permissions by roles, and the dependency by which every route names its own.
 
 A route takes `Annotated[Principal, require("agents:write")]`, or says `public()`; a route with neither is
-found by a test. What a principal may do is its role's permissions, for an API key cut down to its scopes.
+found by a test. Whatever the table does not grant is refused. An API key has the permissions of whoever it
+stands for, cut down to its scopes; one that is restricted to named agents reaches only the routes of those
+agents, and the few lists that say `narrows=True` because they show it nothing else.
 """
 
 from dataclasses import dataclass
@@ -12,48 +14,60 @@ from uuid import UUID
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from services.chassis.errors import Forbidden, Unauthenticated
+from services.chassis.errors import Forbidden, NotFound, Unauthenticated
 
-_READ = frozenset(
-    {
-        "organisations:read",
-        "members:read",
-        "agents:read",
-        "executions:read",
-        "logs:read",
-        "metrics:read",
-        "events:read",
-        "brain:read",
-        "services:read",
-        "nodes:read",
-        "memory:read",
-    }
-)
-_DEVELOP = _READ | {
-    "agents:write",
-    "agents:operate",
-    "executions:write",
-    "bundles:write",
-    "bundles:read",
-    "memory:write",
-}
-_ADMINISTER = _DEVELOP | {
-    "organisations:write",
-    "api_keys:read",
-    "api_keys:write",
-    "audit:read",
-    "nodes:write",
-}
+_MATRIX = """
+                        owner  admin  operator  developer  viewer  billing  auditor
+organisations:read        x      x       x          x         x        x        x
+organisations:write       x      x       -          -         -        -        -
+organisations:delete      x      -       -          -         -        -        -
+organisation:stop         x      x       x          -         -        -        -
+members:read              x      x       x          x         x        x        x
+members:write             x      x       -          -         -        -        -
+service_accounts:read     x      x       -          -         -        -        x
+service_accounts:write    x      x       -          -         -        -        -
+api_keys:read             x      x       -          x         -        -        x
+api_keys:write            x      x       -          x         -        -        -
+audit:read                x      x       x          -         -        -        x
+agents:read               x      x       x          x         x        -        x
+agents:write              x      x       -          x         -        -        -
+agents:operate            x      x       x          x         -        -        -
+bundles:read              x      x       -          x         -        -        -
+bundles:write             x      x       -          x         -        -        -
+executions:read           x      x       x          x         x        -        x
+executions:write          x      x       x          x         -        -        -
+executions:fork           x      x       x          x         -        -        -
+effects:live              x      x       x          -         -        -        -
+approvals:read            x      x       x          x         x        -        x
+approvals:decide          x      x       x          -         -        -        -
+tools:read                x      x       x          x         x        -        x
+tools:write               x      x       -          x         -        -        -
+policies:read             x      x       x          x         x        -        x
+policies:write            x      x       -          -         -        -        -
+budgets:read              x      x       x          x         x        x        x
+budgets:write             x      x       -          -         -        x        -
+memory:read               x      x       x          x         x        -        x
+memory:write              x      x       -          x         -        -        -
+logs:read                 x      x       x          x         x        -        x
+metrics:read              x      x       x          x         x        -        x
+events:read               x      x       x          x         x        -        x
+webhooks:read             x      x       x          x         x        -        x
+webhooks:write            x      x       -          x         -        -        -
+brain:read                x      x       x          x         x        -        x
+services:read             x      x       x          x         x        -        x
+nodes:read                x      x       x          x         x        -        x
+nodes:write               x      x       x          -         -        -        -
+"""
 
-ROLES: dict[str, frozenset[str]] = {
-    "owner": _ADMINISTER,
-    "admin": _ADMINISTER,
-    "operator": _READ | {"agents:operate", "executions:write", "audit:read", "nodes:write"},
-    "developer": _DEVELOP | {"api_keys:read", "api_keys:write"},
-    "viewer": _READ,
-    "billing": frozenset({"organisations:read", "members:read"}),
-    "auditor": _READ | {"audit:read", "api_keys:read"},
-}
+
+def _read(matrix: str) -> dict[str, frozenset[str]]:
+    head, *lines = matrix.strip().splitlines()
+    rows = {name: marks for name, *marks in map(str.split, lines)}
+    columns = enumerate(head.split())
+    return {role: frozenset(name for name, marks in rows.items() if marks[at] == "x") for at, role in columns}
+
+
+ROLES: dict[str, frozenset[str]] = _read(_MATRIX)
 PERMISSIONS = frozenset(ROLES["owner"])
 
 # These change the platform for everybody, so a role in just any organisation does not give them.
@@ -62,7 +76,12 @@ PLATFORM_PERMISSIONS = frozenset({"nodes:write"})
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a person in a session or an API key, and for which organisation."""
+    """
+    Who asks: a person in a session, a service account or an API key, and for which organisation.
+
+    `agents` is the set that a restricted key is confined to, null when it is not. `operator` says that the
+    organisation is the one whose members may change the platform itself.
+    """
 
     kind: str
     id: UUID
@@ -71,6 +90,8 @@ class Principal:
     permissions: frozenset[str]
     role: str | None = None
     session_id: UUID | None = None
+    agents: frozenset[UUID] | None = None
+    operator: bool = False
 
     @property
     def actor(self) -> str:
@@ -80,6 +101,14 @@ class Principal:
     def may(self, permission: str) -> bool:
         """Whether the permission was granted."""
         return permission in self.permissions
+
+    def may_grant(self, role: str) -> bool:
+        """Whether the role is not above the principal: it allows nothing that the principal may not do."""
+        return role in ROLES and permissions_of(role, operator=self.operator) <= self.permissions
+
+    def sees(self, agent_id: UUID) -> bool:
+        """Whether the agent is within the principal's reach."""
+        return self.agents is None or agent_id in self.agents
 
 
 def permissions_of(role: str, *, operator: bool) -> frozenset[str]:
@@ -91,10 +120,11 @@ def permissions_of(role: str, *, operator: bool) -> frozenset[str]:
 class Require:
     """A dependency that lets in only principals with a permission; null means any principal."""
 
-    def __init__(self, permission: str | None) -> None:
+    def __init__(self, permission: str | None, *, narrows: bool = False) -> None:
         if permission is not None and permission not in PERMISSIONS:
             raise ValueError(f"{permission} is not a permission")
         self.permission = permission
+        self.narrows = narrows
 
     async def __call__(self, connection: HTTPConnection) -> Principal:
         """The principal, or `Unauthenticated`, or `Forbidden`."""
@@ -103,17 +133,43 @@ class Require:
             raise Unauthenticated("this route needs a bearer token or an API key")
         if self.permission is not None and not principal.may(self.permission):
             raise Forbidden(f"this needs the permission {self.permission}")
+        if principal.agents is not None:
+            await self._confine(connection, principal)
         return principal
 
+    async def _confine(self, connection: HTTPConnection, principal: Principal) -> None:
+        # A route that names neither an agent nor an execution could speak of any agent, so it is refused.
+        named = connection.path_params
+        if "agent_id" in named:
+            agent_id = _uuid(named["agent_id"])
+            if agent_id is None or not principal.sees(agent_id):
+                raise Forbidden(f"this API key is for certain agents only, and {agent_id} is not one of them")
+        elif "execution_id" in named:
+            execution_id = _uuid(named["execution_id"])
+            logic = connection.app.state.logic
+            if execution_id is None or not principal.sees(
+                await logic.agent_of_execution(principal.org_id, execution_id)
+            ):
+                raise NotFound(f"there is no execution {execution_id}")
+        elif not self.narrows:
+            raise Forbidden("this API key is for certain agents only, and this route is not about one")
 
-def require(permission: str) -> Any:
-    """The principal of the request, if it has the permission."""
-    return Depends(Require(permission))
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
-def anyone_known() -> Any:
+def require(permission: str, *, narrows: bool = False) -> Any:
+    """The principal of the request, if it has the permission; `narrows` lists show a key only its agents."""
+    return Depends(Require(permission, narrows=narrows))
+
+
+def anyone_known(*, narrows: bool = False) -> Any:
     """The principal of the request, whatever it may do."""
-    return Depends(Require(None))
+    return Depends(Require(None, narrows=narrows))
 
 
 async def _open() -> None:
