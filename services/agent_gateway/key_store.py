@@ -44,7 +44,11 @@ class KeyStore:
         self, digest: bytes, holder: Holder, kind: Literal["key", "token"], life_seconds: float | None
     ) -> datetime | None:
         """Store a key, or renew what it grants; refused once it was revoked. Answers when it expires."""
-        grants = {"provider_keys": holder.provider_keys, "capture": holder.capture}
+        grants = {
+            "provider_keys": holder.provider_keys,
+            "capture": holder.capture,
+            "egress_allow": list(holder.egress_allow),
+        }
         row = await self._db.fetchrow(
             _PUT,
             digest,
@@ -78,6 +82,7 @@ class KeyStore:
             attempt=row["attempt"],
             provider_keys=grants.get("provider_keys", {}),
             capture=grants.get("capture", "durable"),
+            egress_allow=tuple(grants.get("egress_allow", ())),
             expires_at=row["expires_at"],
         )
 

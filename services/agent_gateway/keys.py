@@ -49,6 +49,7 @@ class Keys:
             attempt=request.attempt,
             provider_keys=request.provider_keys,
             capture=request.capture,
+            egress_allow=tuple(request.egress_allow),
         )
         key = self._derive(request)
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)

@@ -115,4 +115,5 @@ class Holder:
     attempt: int
     provider_keys: dict[str, str]
     capture: str
+    egress_allow: tuple[str, ...] = ()
     expires_at: datetime | None = None

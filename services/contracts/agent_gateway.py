@@ -23,6 +23,7 @@ class IssueKey(Contract):
     attempt: int = 1
     provider_keys: dict[str, str] = Field(default_factory=dict, description="variable -> vault path")
     capture: str = "durable"
+    egress_allow: list[str] = Field(default_factory=list, description="hosts the process may reach")
 
 
 class VirtualKey(Contract):

@@ -97,6 +97,7 @@ class Supervision:
             attempt=order.attempt,
             provider_keys=order.spec.provider_keys,
             capture=order.spec.capture,
+            egress_allow=order.spec.egress_allow,
         )
         deadline = self._clock.monotonic() + order.spec.start_timeout_seconds
         while True:
