@@ -5,6 +5,7 @@ Everything that can go wrong, as one tree; the same class on both sides of a cal
     ├── Invalid                      422  invalid
     │   ├── Malformed                400  malformed
     │   ├── TooLarge                 413  too_large
+    │   ├── UnsafeUrl                422  unsafe_url
     │   ├── RuntimeUnavailable       422  runtime_unavailable
     │   └── IsolationUnavailable     422  isolation_unavailable
     ├── Unauthenticated              401  unauthenticated
@@ -89,6 +90,12 @@ class TooLarge(Invalid):
     """The request body is larger than this route accepts."""
 
     status, code = 413, "too_large"
+
+
+class UnsafeUrl(Invalid):
+    """The URL leads to an address that the platform must not call."""
+
+    code = "unsafe_url"
 
 
 class RuntimeUnavailable(Invalid):

@@ -45,6 +45,14 @@ class PlatformSettings(ServiceSettings):
     redis_url: str | None = Field(None, validation_alias=AliasChoices("REDIS_URL"))
     nats_url: str | None = Field(None, validation_alias=AliasChoices("NATS_URL"))
 
+    egress_private_allow: str = Field(
+        "", description="private hosts and networks that user-given URLs may name, comma separated"
+    )
+    egress_ports: str = Field(
+        "80,443,8443", description="ports of public hosts that user-given URLs may name, or any"
+    )
+    egress_plain_http: bool = Field(False, description="let user-given URLs name public hosts without TLS")
+
     accepted_service_keys: str = Field(
         "", description="caller=sha256 pairs, comma separated, of keys this process knows only the hash of"
     )
