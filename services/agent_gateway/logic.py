@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.dispatcher import Dispatcher
+from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.execution_store import ExecutionStore, NewRow
 from services.agent_gateway.face import Face
 from services.agent_gateway.group_commit import GroupCommit
@@ -44,6 +45,7 @@ class Gateway:
         scripted: ScriptedProvider,
         outbound: Sequence[Outbound],
         face: Face,
+        egress: EgressProxy,
         clock: Clock,
     ) -> None:
         self._executions = executions
@@ -58,6 +60,7 @@ class Gateway:
         self.scripted = scripted
         self._outbound = outbound
         self.face = face
+        self.egress = egress
         self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
         self.readings: GroupCommit[tuple[UUID, UUID], Execution | PlatformError] = GroupCommit(
             executions.read
@@ -184,6 +187,7 @@ class Gateway:
     async def stop(self) -> None:
         """Stop working; what is under way is taken up when the gateway is back."""
         await self.dispatcher.stop()
+        await self.egress.stop()
         for session in self._outbound:
             await session.close()
 

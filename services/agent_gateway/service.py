@@ -6,6 +6,7 @@ from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.doors import Door
+from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.face import Face
@@ -63,6 +64,7 @@ def build(resources: Resources) -> Gateway:
     doors: list[Door] = [ModelDoor(calls, upstreams), memory, results]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
+    guard, idle = resources.egress, settings.egress_idle_seconds
     return Gateway(
         executions=ExecutionStore(resources.db),
         dispatcher=dispatcher,
@@ -75,6 +77,7 @@ def build(resources: Resources) -> Gateway:
         scripted=scripted,
         outbound=(agents, providers),
         face=Face(keys, active, doors),
+        egress=EgressProxy(keys, active, gates, recorder, guard, clock, idle),
         clock=clock,
     )
 
@@ -114,5 +117,6 @@ service: Service[Any] = Service(
     roles=["tenant", "system"],
     open_prefixes=("/v1/", "/mcp"),
     front=Gateway.before,
+    tunnel=lambda gateway: gateway.egress.serve,
     stop=Gateway.stop,
 )

@@ -52,6 +52,9 @@ class GatewaySettings(ServiceSettings):
         30, gt=0, description="an instance missing from the ready ones so long is gone, with what it accepted"
     )
     jobs_in_flight: int = Field(64, gt=0, description="jobs being started at a time")
+    egress_idle_seconds: float = Field(
+        300, gt=0, description="a connection to the outside that is silent so long is closed"
+    )
     journal_seconds: float = Field(
         10, gt=0, description="how long the journal may be away before a call fails"
     )

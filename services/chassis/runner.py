@@ -28,6 +28,7 @@ from services.chassis.loops import end, guard, run_loop
 from services.chassis.resources import Resources, Shared, open_shared
 from services.chassis.service import Service
 from services.chassis.settings import PlatformSettings, ServiceSettings
+from services.chassis.tunnels import Tunnel, protocol_with
 
 log = structlog.get_logger()
 
@@ -46,6 +47,11 @@ class Running:
     apps: dict[str, ASGIApp] = field(default_factory=dict)
     resources: dict[str, Resources] = field(default_factory=dict)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    def tunnel_of(self, name: str) -> Tunnel | None:
+        """What serves the proxy requests that come to a service, where it takes them."""
+        service = self.services.get(name)
+        return service.tunnel(self.logics[name]) if service and service.tunnel else None
 
     def port_of(self, name: str) -> int:
         """The port the service listens on in this installation."""
@@ -103,7 +109,10 @@ async def run(
             for owner, app in running.apps.items()
             for name in (owner, *running.services[owner].listens_as)
         }
-        servers = [server_for(app, platform.trusted_proxies) for app in listeners.values()]
+        servers = [
+            server_for(app, platform.trusted_proxies, running.tunnel_of(name))
+            for name, app in listeners.items()
+        ]
         sockets = [listen_on(platform.host, running.port_of(name)) for name in listeners]
         serving = [
             asyncio.create_task(server.serve(sockets=[bound]), name=f"{name}: serve")
@@ -181,7 +190,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def server_for(app: ASGIApp, trusted_proxies: str = "") -> uvicorn.Server:
+def server_for(app: ASGIApp, trusted_proxies: str = "", tunnel: Tunnel | None = None) -> uvicorn.Server:
     """A server for one app that leaves signals to the runner."""
     config = uvicorn.Config(
         app,
@@ -192,7 +201,7 @@ def server_for(app: ASGIApp, trusted_proxies: str = "") -> uvicorn.Server:
         # Whoever may say whose call it is could lock others out, or never be locked out.
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies,
-        http="httptools",
+        http=protocol_with(tunnel) if tunnel else "httptools",
         ws="websockets-sansio",
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,

@@ -22,6 +22,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp
 
 from services.chassis.topic import Topic
+from services.chassis.tunnels import Tunnel
 
 if TYPE_CHECKING:
     from services.chassis.resources import Resources
@@ -85,6 +86,7 @@ class Service(Generic[L]):
     `build` makes the logic from the resources. `start` and `stop`, where given, are awaited around serving.
     `edge` services face people and authenticate them themselves. `open_prefixes` are paths of an internal
     service that carry a guard of their own; `front` may wrap the app with a raw ASGI hot path for those.
+    `tunnel` serves the proxy requests that come to the service's port (`tunnels.py`).
     `listens_as` names further entries of the catalog whose ports the same app answers on.
     """
 
@@ -100,6 +102,7 @@ class Service(Generic[L]):
     listens_as: Sequence[str] = ()
     open_prefixes: tuple[str, ...] = ()
     front: Callable[[L, ASGIApp], ASGIApp] | None = None
+    tunnel: Callable[[L], Tunnel] | None = None
     start: Callable[[L], Awaitable[None]] | None = None
     stop: Callable[[L], Awaitable[None]] | None = None
     max_body_bytes: int = 64 * 1024 * 1024

@@ -83,7 +83,7 @@ async def running(
             for name, app in built_services.apps.items():
                 bound = listen_on("127.0.0.1", 0)
                 urls[name] = f"http://127.0.0.1:{bound.getsockname()[1]}"
-                servers.append(server_for(app))
+                servers.append(server_for(app, tunnel=built_services.tunnel_of(name)))
                 serving.append(asyncio.create_task(servers[-1].serve(sockets=[bound])))
             # uvicorn has no event for this; the socket itself listens already.
             while not all(server.started for server in servers):  # noqa: ASYNC110

@@ -28,6 +28,7 @@ def variables(order: Order, key: VirtualKey, places: Places, otel_endpoint: str 
     The platform's names win over the user's, but for provider variables that a deploy passed through raw.
     """
     spec = order.spec
+    proxy = places.url.replace("http://", f"http://agent:{key.key}@", 1)
     injected = {
         "PORT": str(places.port),
         "AGENTPLANE_URL": places.url,
@@ -38,8 +39,8 @@ def variables(order: Order, key: VirtualKey, places: Places, otel_endpoint: str 
         "AGENTPLANE_INSTANCE_ID": str(order.run_id),
         "AGENTPLANE_TOKEN_FILE": places.token_file,
         "AGENTPLANE_MCP_URL": f"{places.url}/mcp",
-        "HTTP_PROXY": places.url,
-        "HTTPS_PROXY": places.url,
+        "HTTP_PROXY": proxy,
+        "HTTPS_PROXY": proxy,
         "NO_PROXY": "127.0.0.1,localhost",
     }
     if spec.mode is AgentMode.JOB:

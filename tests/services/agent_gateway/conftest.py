@@ -217,9 +217,9 @@ async def make_world(stores: WorkerStores) -> AsyncIterator[WorldMaker]:
     made: list[World] = []
     async with AsyncExitStack() as stack:
 
-        async def make(*, beside: World | None = None, **knobs: Any) -> World:
+        async def make(*, beside: World | None = None, private: str = "", **knobs: Any) -> World:
             neighbours = beside.neighbours if beside else Neighbours()
-            settings = platform_settings(stores.environment(), CALLERS)
+            settings = platform_settings(stores.environment(), CALLERS, egress_private_allow=private)
             overrides: list[ServiceSettings] = [GatewaySettings(**knobs)]
             services = [
                 *neighbours.services(),
