@@ -1,0 +1,1 @@
+"""Replay: calls answered from what was recorded; keys, masks, matching, forks."""
