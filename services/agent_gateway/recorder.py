@@ -95,6 +95,7 @@ class Recorder:
             tool_calls=[_clean(name) or "" for name in outcome.tool_calls],
             request_bytes=call.request,
             response_bytes=b"".join(call.response),
+            response_chunks=[len(part) for part in call.response] if call.streamed else [],
             request_patch=call.request_patch,
         )
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.contracts.steps import NewStep, Step, StepDetail
+from services.contracts.steps import NewStep, RawStep, Step, StepDetail
 
 LEVEL = 1
 
@@ -36,6 +36,13 @@ def detail_of(step: Step, bodies: Bodies) -> StepDetail:
         request_text=request.decode("utf-8", "backslashreplace"),
         response_text=response.decode("utf-8", "backslashreplace"),
     )
+
+
+def raw_of(row: dict[str, Any]) -> RawStep:
+    """A stored row with its bodies as they were."""
+    for name in ("request_bytes", "response_bytes"):
+        row[name] = zlib.decompress(row[name])
+    return RawStep(**row)
 
 
 def _parsed(body: bytes) -> Any:

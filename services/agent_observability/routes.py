@@ -12,7 +12,7 @@ from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
-from services.contracts.steps import NewStep, Step, StepDetail, StepTotals
+from services.contracts.steps import NewStep, RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
 
 router = APIRouter(tags=["steps"])
 TheJournal = Annotated[Journal, Logic(Journal)]
@@ -48,6 +48,31 @@ async def step(execution_id: UUID, seq: int, org_id: TheOrg, journal: TheJournal
     return await journal.step(org_id, execution_id, seq)
 
 
+@router.get("/executions/{execution_id}/recorded")
+async def recorded(
+    execution_id: UUID,
+    org_id: TheOrg,
+    journal: TheJournal,
+    after_seq: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    before_seq: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+    kinds: Annotated[str | None, Query(max_length=100, description="comma separated")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+) -> Page[RecordedCall]:
+    """What a replay must know of an execution's steps."""
+    return await journal.recorded(org_id, execution_id, after_seq, before_seq, _kinds(kinds), limit)
+
+
+@router.get("/executions/{execution_id}/raw", dependencies=[only("agent-gateway", "backend")])
+async def raw(
+    execution_id: UUID,
+    org_id: TheOrg,
+    journal: TheJournal,
+    seqs: Annotated[str, Query(pattern=r"^[0-9]{1,9}(,[0-9]{1,9})*$", max_length=5000)],
+) -> list[RawStep]:
+    """The exact bytes of some steps."""
+    return await journal.raw(org_id, execution_id, [int(each) for each in seqs.split(",")])
+
+
 @router.get("/executions/{execution_id}/totals")
 async def totals(execution_id: UUID, org_id: TheOrg, journal: TheJournal) -> StepTotals:
     """What the execution's steps add up to."""
@@ -59,3 +84,10 @@ def _places(error: ValidationError) -> list[dict[str, object]]:
         {"field": ".".join(map(str, each["loc"])), "message": each["msg"]}
         for each in error.errors(include_input=False, include_context=False, include_url=False)[:20]
     ]
+
+
+def _kinds(names: str | None) -> list[StepKind]:
+    try:
+        return [StepKind(name) for name in names.split(",")] if names else []
+    except ValueError as error:
+        raise Invalid(f"kinds: {error}") from None

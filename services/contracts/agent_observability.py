@@ -5,7 +5,17 @@ from uuid import UUID
 
 from services.chassis.client import Client
 from services.chassis.contract import Page
-from services.contracts.steps import NewStep, Step, StepDetail, StepTotals
+from services.contracts.steps import (
+    NewStep,
+    RawStep,
+    RecordedCall,
+    Step,
+    StepDetail,
+    StepKind,
+    StepTotals,
+)
+
+RAW_AT_ONCE = 100
 
 
 class AgentObservabilityClient(Client):
@@ -29,6 +39,46 @@ class AgentObservabilityClient(Client):
     async def step(self, org_id: UUID, execution_id: UUID, seq: int) -> StepDetail:
         """One step in full."""
         return await self._call("GET", f"/executions/{execution_id}/steps/{seq}", StepDetail, org=org_id)
+
+    async def recorded(
+        self,
+        org_id: UUID,
+        execution_id: UUID,
+        *,
+        before_seq: int | None = None,
+        kinds: Sequence[StepKind] | None = None,
+    ) -> list[RecordedCall]:
+        """What a replay must know of every step before `before_seq`, in order."""
+        found: list[RecordedCall] = []
+        query = {"before_seq": before_seq, "kinds": ",".join(kinds) if kinds else None}
+        while True:
+            page = await self._call(
+                "GET",
+                f"/executions/{execution_id}/recorded",
+                Page[RecordedCall],
+                org=org_id,
+                query={**query, "after_seq": found[-1].seq if found else 0},
+                timeout=30,
+            )
+            found.extend(page.items)
+            if page.next_cursor is None:
+                return found
+
+    async def raw(self, org_id: UUID, execution_id: UUID, seqs: Sequence[int]) -> list[RawStep]:
+        """The exact bytes of some steps, in order; `NotFound` when one is not there."""
+        found: list[RawStep] = []
+        wanted = sorted(set(seqs))
+        for start in range(0, len(wanted), RAW_AT_ONCE):
+            some = ",".join(map(str, wanted[start : start + RAW_AT_ONCE]))
+            found += await self._call(
+                "GET",
+                f"/executions/{execution_id}/raw",
+                list[RawStep],
+                org=org_id,
+                query={"seqs": some},
+                timeout=30,
+            )
+        return found
 
     async def totals(self, org_id: UUID, execution_id: UUID) -> StepTotals:
         """What the execution's steps add up to, and the number of its last one."""

@@ -55,7 +55,9 @@ class Step(Contract):
     tokens_cached: int = Field(0, description="of tokens_in, those the provider had cached")
     cost_nano: int = Field(0, description="nano-dollars")
     key: str | None = Field(
-        None, description="hex of the content key: requests that mean the same have the same"
+        None,
+        pattern=r"^([0-9a-f]{2})+$",
+        description="hex of the content key: requests that mean the same have the same",
     )
     served_from: Literal["live", "journal", "ledger"] = Field(
         "live", description="`journal`: answered from an earlier execution, `ledger`: the effect had happened"

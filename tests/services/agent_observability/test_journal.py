@@ -12,7 +12,7 @@ from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
-from services.contracts.steps import NewStep, StepKind, StepTotals
+from services.contracts.steps import Effect, NewStep, StepKind, StepTotals
 from services.embedded.testing import WorkerStores
 from tests.platform import make_organisation, platform_of
 
@@ -103,6 +103,61 @@ async def test_a_timeline_pages_and_carries_no_bodies(
     assert [each.seq for each in first.items] == [1, 2, 3]
     rest = await journal.timeline(org_id, execution_id, after_seq=int(first.next_cursor or 0), limit=3)
     assert ([each.seq for each in rest.items], rest.next_cursor) == ([4, 5], None)
+
+
+async def test_a_replay_finds_the_exact_bytes_and_who_answered(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id, execution_id, source_id = await make_organisation(platform.db), new_id(), new_id()
+    parts = [b"data: \xff\n\n", b"", b"data: [DONE]\n\n"]
+    key = "00ff" * 8
+    await journal.append_steps(
+        [
+            step(org_id, execution_id, 1, key=key, kind=StepKind.TOOL, effect=Effect.WRITE, name="refund"),
+            step(
+                org_id,
+                execution_id,
+                2,
+                streamed=True,
+                request_bytes=b'{ "a":1}\n',
+                response_bytes=b"".join(parts),
+                response_chunks=[len(part) for part in parts],
+                served_from="journal",
+                source_execution_id=source_id,
+                source_seq=7,
+                tokens_cached=3,
+                request_patch={"stream": True},
+            ),
+        ]
+    )
+    calls = await journal.recorded(org_id, execution_id)
+    assert [(call.seq, call.kind, call.key) for call in calls] == [
+        (1, StepKind.TOOL, key),
+        (2, StepKind.LLM, None),
+    ]
+    assert (calls[0].effect, calls[0].name, calls[1].served_from) == (Effect.WRITE, "refund", "journal")
+    assert [call.seq for call in await journal.recorded(org_id, execution_id, before_seq=2)] == [1]
+    assert [call.seq for call in await journal.recorded(org_id, execution_id, kinds=[StepKind.LLM])] == [2]
+    first, second = await journal.raw(org_id, execution_id, [2, 1])
+    assert (first.seq, first.request_bytes, first.response_chunks) == (1, b'{"model":"scripted/x"}', [])
+    assert (second.request_bytes, second.response_bytes) == (b'{ "a":1}\n', b"".join(parts))
+    assert (second.response_chunks, second.request_patch) == ([len(part) for part in parts], {"stream": True})
+    shown = (await journal.timeline(org_id, execution_id)).items[1]
+    assert (shown.source_execution_id, shown.source_seq, shown.tokens_cached) == (source_id, 7, 3)
+    with pytest.raises(NotFound):
+        await journal.raw(org_id, execution_id, [1, 3])
+    assert await journal.recorded(await make_organisation(platform.db), execution_id) == []
+
+
+async def test_long_executions_are_paged_for_a_replay(
+    platform: TestPlatform, journal: AgentObservabilityClient
+) -> None:
+    org_id, execution_id = await make_organisation(platform.db), new_id()
+    await journal.append_steps([step(org_id, execution_id, seq) for seq in range(1, 10_003)])
+    calls = await journal.recorded(org_id, execution_id)
+    assert [call.seq for call in calls] == list(range(1, 10_003))
+    bodies = await journal.raw(org_id, execution_id, list(range(1, 252)))
+    assert [each.seq for each in bodies] == list(range(1, 252))
 
 
 async def test_unattributed_steps_do_not_collide(
