@@ -48,6 +48,9 @@ WITH wanted AS (
 ), revoked AS (
     UPDATE virtual_keys k SET revoked_at = clock_timestamp() FROM changed c
     WHERE c.mode = 'job' AND c.finished_at IS NOT NULL AND k.execution_id = c.id AND k.revoked_at IS NULL
+), freed AS (
+    DELETE FROM execution_lanes l USING changed c
+    WHERE c.lanes IS NOT NULL AND l.execution_id = c.id AND (c.finished_at IS NOT NULL OR c.status = 'queued')
 )
 SELECT id, org_id, agent_id, agent_name, status, cause, attempt, event_seq, steps, cost_nano, actor
 FROM changed
@@ -76,7 +79,7 @@ _RENEW = """
 UPDATE executions e SET lease_expires_at = clock_timestamp() + $3 * interval '1 second'
 FROM unnest($1::uuid[], $2::bigint[]) AS held (id, epoch)
 WHERE e.id = held.id AND e.lease_epoch = held.epoch
-  AND e.status IN ('scheduled', 'starting', 'running', 'draining')
+  AND e.finished_at IS NULL AND e.status <> 'queued'
 RETURNING e.id
 """
 

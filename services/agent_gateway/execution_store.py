@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from services.agent_gateway.announcing import announce
 from services.chassis.database import Database, Row, json_element
 from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError
+from services.contracts.agents import Cause
 from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
 
 _CREATE = """
@@ -17,16 +18,27 @@ WITH wanted AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::jsonb[],
         $8::text[], $9::text[], $10::bytea[], $11::jsonb[], $12::int[],
-        $13::int[], $14::int[], $15::text[], $16::text[]
+        $13::int[], $14::int[], $15::text[], $16::text[], $17::text[], $18::uuid[], $19::int[], $20::jsonb[],
+        $21::text[], $22::text[]
     ) AS new (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
-              request_hash, input, max_attempts, priority, timeout_seconds, created_by, traceparent)
+              request_hash, input, max_attempts, priority, timeout_seconds, created_by, traceparent,
+              relation, parent_execution_id, parent_step, limits, on_busy, concurrency_key)
 ), created AS (
     INSERT INTO executions (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id,
         idempotency_key, request_hash, input, max_attempts, priority, deadline_at, created_by, traceparent,
-        event_seq)
+        relation, parent_execution_id, root_execution_id, parent_step, limits, on_busy, concurrency_key,
+        lanes, event_seq)
     SELECT org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
         request_hash, input, max_attempts, priority,
-        clock_timestamp() + timeout_seconds * interval '1 second', created_by, traceparent, 1
+        clock_timestamp() + timeout_seconds * interval '1 second', created_by, traceparent,
+        relation, parent_execution_id,
+        CASE WHEN parent_execution_id IS NOT NULL THEN (
+            SELECT coalesce(p.root_execution_id, p.id) FROM executions p
+            WHERE p.org_id = wanted.org_id AND p.id = wanted.parent_execution_id) END,
+        parent_step, limits, on_busy, concurrency_key,
+        nullif(array_remove(ARRAY[
+            CASE WHEN thread_id IS NOT NULL THEN 'thread/' || agent_id || '/' || thread_id END,
+            CASE WHEN concurrency_key IS NOT NULL THEN 'key/' || concurrency_key END], NULL), '{}'), 1
     FROM wanted
     ON CONFLICT (org_id, agent_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING *
@@ -61,7 +73,7 @@ WHERE execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 _CANCEL = """
 WITH ended AS (
     UPDATE executions e SET
-        status = 'cancelled', cause = 'cancelled_by_user', cancel_requested_at = clock_timestamp(),
+        status = 'cancelled', cause = $3, cancel_requested_at = clock_timestamp(),
         cancel_actor = $2, finished_at = clock_timestamp(), lease_epoch = e.lease_epoch + 1,
         lease_expires_at = NULL, event_seq = e.event_seq + 1
     WHERE e.id = $1 AND e.finished_at IS NULL RETURNING e.*
@@ -71,6 +83,8 @@ WITH ended AS (
 ), revoked AS (
     UPDATE virtual_keys k SET revoked_at = clock_timestamp() FROM ended
     WHERE ended.mode = 'job' AND k.execution_id = ended.id AND k.revoked_at IS NULL
+), freed AS (
+    DELETE FROM execution_lanes l USING ended WHERE l.execution_id = ended.id
 )
 SELECT *, cancel_actor AS actor FROM ended
 """
@@ -102,6 +116,9 @@ class ExecutionStore:
                 await announce(connection, rows)
                 known = await connection.fetch(_OF_KEYS, *_keys(new)) if len(rows) < len(new) else []
         except asyncpg.ForeignKeyViolationError as error:
+            if error.constraint_name == "executions_parent":
+                parent = new[0].wanted.parent_execution_id
+                raise NotFound(f"there is no execution {parent} in this organisation") from error
             raise NotFound(f"there is no agent {new[0].wanted.agent_id} in this organisation") from error
         except asyncpg.DataError as error:
             raise Invalid("the input contains a character that cannot be stored, such as U+0000") from error
@@ -150,10 +167,12 @@ class ExecutionStore:
             rows = await connection.fetch(_EVENTS, execution_id, after_seq, limit)
         return _events.validate_python([dict(row) for row in rows])
 
-    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str) -> tuple[Execution, str] | None:
+    async def cancel(
+        self, org_id: UUID, execution_id: UUID, actor: str, cause: Cause = Cause.CANCELLED_BY_USER
+    ) -> tuple[Execution, str] | None:
         """End an execution as cancelled, and tell its mode; null when it has ended or is another's."""
         async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_CANCEL, execution_id, actor)
+            rows = await connection.fetch(_CANCEL, execution_id, actor, cause.value)
             await announce(connection, rows)
         return (execution_from(rows[0]), rows[0]["mode"]) if rows else None
 
@@ -207,4 +226,10 @@ def _columns(new: Sequence[NewRow]) -> list[list[object]]:
         [each.wanted.timeout_seconds for each in new],
         [each.wanted.created_by for each in new],
         [each.wanted.traceparent for each in new],
+        [each.wanted.relation for each in new],
+        [each.wanted.parent_execution_id for each in new],
+        [each.wanted.parent_step for each in new],
+        [limits.model_dump(mode="json") if (limits := each.wanted.request.limits) else None for each in new],
+        [each.wanted.request.on_busy.value for each in new],
+        [each.wanted.request.concurrency_key for each in new],
     ]

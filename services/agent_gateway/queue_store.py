@@ -11,10 +11,32 @@ from uuid import UUID
 from services.agent_gateway.announcing import announce
 from services.agent_gateway.records import Active, Slot, Totals
 from services.chassis.database import Database, Row
-from services.contracts.executions import ExecutionStatus
+from services.contracts.executions import ExecutionStatus, Limits, Relation
+from services.contracts.time_travel import ReplayPlan
+
+# Of executions that name the same lane one is at work: whoever holds a row of `execution_lanes`.
+_OPEN = """(e.lanes IS NULL OR NOT EXISTS (
+              SELECT FROM execution_lanes l WHERE l.org_id = e.org_id AND l.lane = ANY (e.lanes)))"""
+
+_ENTER = """
+), entries AS (
+    SELECT DISTINCT ON (e.org_id, lane) e.org_id, lane, e.id, cardinality(e.lanes) AS needed
+    FROM picked JOIN executions e USING (id) CROSS JOIN unnest(e.lanes) AS lane
+    ORDER BY e.org_id, lane, e.priority DESC, e.run_after
+), whole AS (
+    SELECT id FROM entries GROUP BY id, needed HAVING count(*) = needed
+), entered AS (
+    INSERT INTO execution_lanes (org_id, lane, execution_id)
+    SELECT org_id, lane, id FROM entries JOIN whole USING (id) ORDER BY org_id, lane
+    ON CONFLICT DO NOTHING RETURNING execution_id
+), let_in AS (
+    SELECT id FROM picked JOIN executions e USING (id)
+    WHERE e.lanes IS NULL
+       OR cardinality(e.lanes) = (SELECT count(*) FROM entered WHERE entered.execution_id = e.id)
+"""
 
 # The n-th free slot of an agent takes its n-th queued execution.
-_CLAIM = """
+_CLAIM = f"""
 WITH slots AS (
     SELECT agent_id, instance_id, run_id, row_number() OVER (PARTITION BY agent_id) AS n
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS slot (agent_id, instance_id, run_id)
@@ -25,9 +47,10 @@ WITH slots AS (
     FROM free CROSS JOIN LATERAL (
         SELECT e.id, e.priority, e.run_after FROM executions e
         WHERE e.agent_id = free.agent_id AND e.status = 'queued' AND e.mode = 'service'
-          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp()
+          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp() AND {_OPEN}
         ORDER BY e.priority DESC, e.run_after LIMIT free.places FOR UPDATE SKIP LOCKED
     ) AS queued
+{_ENTER}
 ), claimed AS (
     UPDATE executions e SET
         status = 'running', cause = NULL, attempt = e.attempt + 1, accepted_at = NULL,
@@ -36,34 +59,63 @@ WITH slots AS (
         lease_expires_at = clock_timestamp() + $5 * interval '1 second',
         started_at = coalesce(e.started_at, clock_timestamp()), event_seq = e.event_seq + 1
     FROM picked JOIN slots ON slots.agent_id = picked.agent_id AND slots.n = picked.n
-    WHERE e.id = picked.id RETURNING e.*
+    WHERE e.id = picked.id AND e.id IN (SELECT id FROM let_in) RETURNING e.*
 ), noted AS (
     INSERT INTO execution_events (org_id, execution_id, seq, type, status, actor, data)
     SELECT org_id, id, event_seq, 'status', status, 'agent-gateway',
            jsonb_build_object('attempt', attempt, 'instance_id', instance_id) FROM claimed
 )
 SELECT * FROM claimed
-"""
+"""  # noqa: S608 - put together from constants
 
-_CLAIM_JOBS = """
-WITH picked AS (
-    SELECT id FROM executions
-    WHERE status = 'queued' AND mode = 'job'
-      AND run_after <= clock_timestamp() AND deadline_at > clock_timestamp()
-    ORDER BY priority DESC, run_after LIMIT $1 FOR UPDATE SKIP LOCKED
+# Places go in turn to the organisation with the least at work; within one, priority and age decide.
+# `waiting` steps from organisation to organisation over the index, however long their queues are.
+_CLAIM_JOBS = f"""
+WITH RECURSIVE waiting AS (
+    (SELECT org_id FROM executions WHERE status = 'queued' AND mode = 'job' ORDER BY org_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.org_id FROM executions e WHERE e.status = 'queued' AND e.mode = 'job'
+            AND e.org_id > waiting.org_id ORDER BY e.org_id LIMIT 1)
+    FROM waiting WHERE waiting.org_id IS NOT NULL
+), shares AS (
+    SELECT org_id, (SELECT count(*) FROM executions e WHERE e.org_id = waiting.org_id AND e.mode = 'job'
+                    AND e.finished_at IS NULL AND e.status <> 'queued') AS at_work
+    FROM waiting WHERE org_id IS NOT NULL
+), candidates AS (
+    SELECT queued.id, shares.at_work
+        + row_number() OVER (PARTITION BY shares.org_id ORDER BY queued.priority DESC, queued.run_after) AS turn,
+        queued.priority, queued.run_after
+    FROM shares CROSS JOIN LATERAL (
+        SELECT e.id, e.priority, e.run_after FROM executions e
+        WHERE e.org_id = shares.org_id AND e.status = 'queued' AND e.mode = 'job'
+          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp() AND {_OPEN}
+        ORDER BY e.priority DESC, e.run_after LIMIT $1
+    ) AS queued
+    ORDER BY turn, queued.priority DESC, queued.run_after LIMIT $1
+), picked AS (
+    SELECT e.id FROM executions e JOIN candidates USING (id)
+    WHERE e.status = 'queued' FOR UPDATE OF e SKIP LOCKED
+{_ENTER}
 ), claimed AS (
     UPDATE executions e SET
         status = 'scheduled', cause = NULL, attempt = e.attempt + 1, accepted_at = NULL,
         instance_id = NULL, run_id = NULL, lease_holder = $2, lease_epoch = e.lease_epoch + 1,
         lease_expires_at = clock_timestamp() + $3 * interval '1 second',
         started_at = coalesce(e.started_at, clock_timestamp()), event_seq = e.event_seq + 1
-    FROM picked WHERE e.id = picked.id RETURNING e.*
+    FROM let_in WHERE e.id = let_in.id RETURNING e.*
 ), noted AS (
     INSERT INTO execution_events (org_id, execution_id, seq, type, status, actor, data)
     SELECT org_id, id, event_seq, 'status', status, 'agent-gateway', jsonb_build_object('attempt', attempt)
     FROM claimed
 )
 SELECT * FROM claimed
+"""  # noqa: S608 - put together from constants
+
+# A lane is given back with the change that ends its execution; this is for gateways that died in between.
+_LEFT = """
+DELETE FROM execution_lanes l WHERE l.taken_at < clock_timestamp() - interval '5 seconds'
+  AND NOT EXISTS (SELECT FROM executions e WHERE e.org_id = l.org_id AND e.id = l.execution_id
+                  AND e.finished_at IS NULL AND e.status <> 'queued')
 """
 
 _LAPSED = """
@@ -72,7 +124,7 @@ UPDATE executions e SET
     lease_expires_at = clock_timestamp() + $2 * interval '1 second'
 FROM (
     SELECT id FROM executions
-    WHERE status IN ('scheduled', 'starting', 'running', 'draining') AND lease_expires_at < clock_timestamp()
+    WHERE finished_at IS NULL AND status <> 'queued' AND lease_expires_at < clock_timestamp()
     ORDER BY lease_expires_at LIMIT $3 FOR UPDATE SKIP LOCKED
 ) AS lost WHERE e.id = lost.id RETURNING e.*
 """
@@ -93,6 +145,8 @@ WITH late AS (
 ), noted AS (
     INSERT INTO execution_events (org_id, execution_id, seq, type, status, cause, actor)
     SELECT org_id, id, event_seq, 'status', status, cause, 'agent-gateway' FROM ended
+), freed AS (
+    DELETE FROM execution_lanes l USING ended WHERE l.execution_id = ended.id
 )
 SELECT * FROM ended
 """
@@ -103,7 +157,7 @@ WHERE status = 'queued' AND mode = 'service' AND run_after <= clock_timestamp()
 """
 
 _LOAD = """
-SELECT * FROM executions WHERE id = $1 AND status IN ('scheduled', 'starting', 'running', 'draining')
+SELECT * FROM executions WHERE id = $1 AND finished_at IS NULL AND status <> 'queued'
 """
 
 
@@ -149,7 +203,8 @@ class QueueStore:
         return [row["id"] for row in rows]
 
     async def hungry(self) -> set[UUID]:
-        """Service agents with executions that could start now."""
+        """Service agents with executions that could start now; lanes that nobody is in are opened first."""
+        await self._db.execute(_LEFT)
         return {row["agent_id"] for row in await self._db.fetch(_HUNGRY)}
 
     async def load(self, execution_id: UUID) -> Active | None:
@@ -180,5 +235,10 @@ def active_from(row: Row) -> Active:
         deadline_at=row["deadline_at"],
         traceparent=row["traceparent"],
         accepted=row["accepted_at"] is not None,
+        relation=Relation(row["relation"]) if row["relation"] else None,
+        parent_id=row["parent_execution_id"],
+        root_id=row["root_execution_id"],
+        limits=Limits.model_validate(row["limits"]) if row["limits"] else None,
+        replay=ReplayPlan.model_validate(row["replay"]) if row["replay"] else None,
         totals=Totals(row["steps"], row["tokens_in"], row["tokens_out"], row["cost_nano"], row["scripted"]),
     )

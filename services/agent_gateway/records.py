@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from services.contracts.agents import Cause
-from services.contracts.executions import ExecutionError, ExecutionStatus
+from services.contracts.executions import ExecutionError, ExecutionStatus, Limits, Relation
+from services.contracts.time_travel import ReplayPlan
 
 
 @dataclass
@@ -43,6 +44,11 @@ class Active:
     deadline_at: datetime
     traceparent: str | None
     accepted: bool = False
+    relation: Relation | None = None
+    parent_id: UUID | None = None
+    root_id: UUID | None = None
+    limits: Limits | None = None
+    replay: ReplayPlan | None = None
     totals: Totals = field(default_factory=Totals)
     last_step: int = 0
 
