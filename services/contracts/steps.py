@@ -53,7 +53,12 @@ class Step(Contract):
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = Field(0, description="of tokens_in, those the provider had cached")
+    tokens_reasoning: int = Field(0, description="of tokens_out, those spent on reasoning")
     cost_nano: int = Field(0, description="nano-dollars")
+    redacted: list[str] = Field(
+        default_factory=list,
+        description="rules that replaced something in the stored bodies; then they are not the agent's bytes",
+    )
     key: str | None = Field(
         None,
         pattern=r"^([0-9a-f]{2})+$",
