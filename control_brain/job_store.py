@@ -1,6 +1,7 @@
 """Job instances: one process for one attempt of an execution; rows of agent_instances like any other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,15 @@ VALUES ($1, $2, $3, $4, $5, 'execution', $6, $7, 0, $8, $9, $10, $11, 'running',
 ON CONFLICT (execution_id, attempt) WHERE owner_kind = 'execution' DO NOTHING RETURNING id
 """
 
-# Jobs about which something is to be done: ended, to be stopped, refused by their node, or long overdue.
+# Jobs about which something is to be done: ended, to be stopped, refused by their node, or not needed any
+# more: they are long overdue, or serve an execution that has ended (a job's own process ends by itself).
 _UNSETTLED = """
 SELECT i.org_id, i.agent_id, i.agent_version, i.spec, i.id, i.generation, i.incarnation, i.run_id,
     i.desired_state, i.desired_at, i.node_id, i.observed_state, i.observed_incarnation, i.observed_ready, c.*,
-    i.deadline_at < clock_timestamp() - interval '60 seconds' AS overdue
+    i.deadline_at < clock_timestamp() - interval '60 seconds' OR e.id IS NOT NULL AS overdue
 FROM agent_instances i
+LEFT JOIN executions e ON e.org_id = i.org_id AND e.id = i.execution_id AND e.finished_at IS NOT NULL
+    AND i.spec ->> 'mode' IS DISTINCT FROM 'job'
 LEFT JOIN LATERAL (
     SELECT max(reason) FILTER (WHERE kind = 'start' AND state = 'refused') AS refused,
         max(coalesce(delivered_at, done_at)) FILTER (WHERE kind <> 'start' AND state <> 'superseded')
@@ -32,8 +36,15 @@ LEFT JOIN LATERAL (
 ) c ON true
 WHERE i.owner_kind = 'execution' AND i.retired_at IS NULL
     AND (i.observed_state IN ('exited', 'lost') OR i.desired_state = 'stopped' OR c.refused IS NOT NULL
-        OR i.deadline_at < clock_timestamp() - interval '60 seconds')
+        OR i.deadline_at < clock_timestamp() - interval '60 seconds' OR e.id IS NOT NULL)
 ORDER BY i.id LIMIT $1
+"""
+
+_VERSION = """
+SELECT v.spec, b.kind AS bundle_kind FROM agent_versions v
+JOIN agents a ON a.org_id = v.org_id AND a.id = v.agent_id AND a.deleted_at IS NULL
+LEFT JOIN bundles b ON b.org_id = v.org_id AND b.digest = v.spec ->> 'bundle'
+WHERE v.org_id = $1 AND v.agent_id = $2 AND v.version = $3
 """
 
 
@@ -65,6 +76,19 @@ class JobStore:
         )
         return row is not None
 
+    async def version(self, connection: Connection, agent: AgentView, version: int) -> AgentView | None:
+        """The agent as it was in a version; null when there is no such version."""
+        row = await connection.fetchrow(_VERSION, agent.org_id, agent.id, version)
+        if row is None:
+            return None
+        return replace(
+            agent,
+            spec=AgentSpec.model_validate(row["spec"]),
+            spec_document=row["spec"],
+            version=version,
+            runtime=None if row["bundle_kind"] in {None, "plain"} else row["bundle_kind"],
+        )
+
     async def unsettled(self, limit: int) -> list[tuple[AgentView, InstanceView, bool]]:
         """Jobs to stop or to retire, and whether they are overdue."""
         return [
@@ -91,6 +115,11 @@ class JobStore:
             mode="json", include={"execution_id", "attempt", "input", "deadline_at"}
         )
         return {"owner_kind": "execution", **document}
+
+    def closed(self, agent: AgentView) -> AgentView:
+        """The agent with no host that it may reach."""
+        document = {**agent.spec_document, "egress_allow": []}
+        return replace(agent, spec=agent.spec.model_copy(update={"egress_allow": []}), spec_document=document)
 
 
 def _agent(row: Row) -> AgentView:

@@ -72,6 +72,7 @@ class Jobs:
             start = Start(0, "placed", f"attempt {request.attempt} of execution {request.execution_id}")
             reason = f"{start.reason}; {placed.reason}"
             launch = Launch(agent, start, placed.node, instance_id, new_id(), 1, reason, placed.explain)
+            await self._end_earlier(connection, fence, request)
             await self._commit(connection, fence, launch, request)
             started = await self._picture.job(
                 connection, request.org_id, request.execution_id, request.attempt
@@ -113,9 +114,28 @@ class Jobs:
         agents = await self._sight.agents(connection, [request.agent_id])
         if not agents or agents[0].org_id != request.org_id:
             raise NotFound(f"there is no agent {request.agent_id}")
-        if not agents[0].runs:
+        agent: AgentView | None = agents[0]
+        if request.agent_version is not None:
+            # What ran once can be run again, whatever the agent is by now: stopped, or of a later version.
+            agent = await self._jobs.version(connection, agents[0], request.agent_version)
+        elif not agents[0].runs:
             raise IllegalState(f"agent {request.agent_id} is stopped")
-        return agents[0]
+        if agent is None:
+            raise NotFound(f"agent {request.agent_id} has no version {request.agent_version}, or was deleted")
+        return agent if request.egress else self._jobs.closed(agent)
+
+    async def _end_earlier(self, connection: Connection, fence: Fence, request: RunJob) -> None:
+        """Order the end of what runs for earlier attempts: an execution has one process."""
+        now = await self._sight.now(connection)
+        halts = [
+            Halt(agent, Stop(instance, "stop", f"attempt {request.attempt} follows"))
+            for agent, instance in await self._jobs.of_execution(request.org_id, request.execution_id)
+            if not has_ended(instance, now)
+        ]
+        if halts:
+            await self._changes.halt(connection, halts)
+            commands = [command for halt in halts if (command := stop_of(halt, fence.epoch))]
+            await self._orders.issue(connection, fence.epoch, commands)
 
     async def _commit(self, connection: Connection, fence: Fence, launch: Launch, request: RunJob) -> None:
         if not await self._jobs.add(connection, launch, request):

@@ -174,13 +174,8 @@ class Dispatcher:
         if endpoint is None:
             outcome = Busy(0, "the instance stopped being ready")
         else:
-            stream = _Stream(active, self.said, self._watchers)
-            outcome = await self._invoker.invoke(active, endpoint.endpoint, stream.tell)
-            if not await stream.settled():
-                outcome = Failed(Cause.AGENT_ERROR, UNSTORABLE, retryable=False)
+            outcome = await self.ask(active, endpoint.endpoint)
         if isinstance(outcome, Accepted):
-            active.accepted = True
-            await self.change(active, _still_running(active, accepted=True))
             return
         if isinstance(outcome, Busy):
             self._endpoints.suspend(active.run_id, outcome.retry_after_seconds)
@@ -189,6 +184,17 @@ class Dispatcher:
         elif isinstance(outcome, Failed) and outcome.cause is Cause.INSTANCE_REPLACED:
             self._endpoints.suspend(active.run_id, UNREACHABLE_SECONDS)
         await self.finish(active, outcome)
+
+    async def ask(self, active: Active, url: str) -> Outcome:
+        """Send the execution to an instance; what came of it. What the agent accepts stays under way."""
+        stream = _Stream(active, self.said, self._watchers)
+        outcome = await self._invoker.invoke(active, url, stream.tell)
+        if not await stream.settled():
+            return Failed(Cause.AGENT_ERROR, UNSTORABLE, retryable=False)
+        if isinstance(outcome, Accepted):
+            active.accepted = True
+            await self.change(active, _still_running(active, accepted=True))
+        return outcome
 
     def _ended(self, execution_id: UUID, task: "asyncio.Task[None]") -> None:
         if self._tasks.get(execution_id) is task:

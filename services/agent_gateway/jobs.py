@@ -1,18 +1,22 @@
 """
-L0 jobs: one process for each attempt, asked for at the brain, and completed by what its executor reports.
+Executions with a process of their own for each attempt, which the brain is asked for.
+
+The attempt of an L0 job is completed by what its executor reports. A fork of a service agent (`serves`)
+gets a process that serves, is asked over HTTP once that is ready, and has it stopped at the end.
 
 Both ends are idempotent for `(execution, attempt)`: a gateway that starts again asks for the same process,
 and a report that comes twice changes nothing.
 """
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.dispatcher import Dispatcher
-from services.agent_gateway.outcomes import Failed, Succeeded
+from services.agent_gateway.outcomes import RETRIES, Accepted, Busy, Failed, Succeeded
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Transition
 from services.agent_gateway.watching import Watchers
@@ -22,6 +26,7 @@ from services.contracts.agent_gateway import JobFinished
 from services.contracts.agents import Cause, InstanceExit
 from services.contracts.control_brain import ControlBrainClient, RunJob
 from services.contracts.executions import ExecutionStatus
+from services.contracts.node_manager import Endpoint
 
 log = structlog.get_logger()
 
@@ -52,6 +57,8 @@ class Jobs:
         self._in_flight = in_flight
         self._to_stop: dict[UUID, UUID] = {}
         self._exited: dict[UUID, tuple[float, InstanceExit | None]] = {}
+        self._ready: dict[UUID, Endpoint] = {}
+        self._became_ready = asyncio.Condition()
         self.wake = asyncio.Event()
 
     async def dispatch(self) -> None:
@@ -87,16 +94,26 @@ class Jobs:
     async def started(self, execution_id: UUID, run_id: UUID, instance_id: UUID) -> None:
         """The process of a job runs."""
         active = self._active.get(execution_id)
-        if active is None or active.status is ExecutionStatus.RUNNING:
+        if active is None or active.serves or active.status is ExecutionStatus.RUNNING:
             return
         self._active.runs_in(active, run_id)
         active.instance_id = instance_id
         await self._move(active, ExecutionStatus.RUNNING)
 
-    def exited(self, execution_id: UUID, run_id: UUID, how: InstanceExit | None) -> None:
-        """The process ended; its result is waited for a little longer."""
+    async def refresh(self, ready: Sequence[Endpoint]) -> None:
+        """Take over which processes made for an execution are ready."""
+        async with self._became_ready:
+            self._ready = {each.execution_id: each for each in ready if each.execution_id is not None}
+            self._became_ready.notify_all()
+
+    async def exited(self, execution_id: UUID, run_id: UUID, how: InstanceExit | None) -> None:
+        """The process ended; a job's result is waited for a little longer, one that serves has failed."""
         active = self._active.get(execution_id)
-        if active is not None and active.run_id in {None, run_id}:
+        if active is None or active.run_id not in {None, run_id}:
+            return
+        if active.serves:
+            await self._dispatcher.lose(active, _gone(how))
+        else:
             self._exited.setdefault(execution_id, (self._clock.monotonic(), how))
 
     def stop(self, org_id: UUID, execution_id: UUID) -> None:
@@ -125,14 +142,7 @@ class Jobs:
                 await self._dispatcher.lose(active, _unreported(how))
 
     async def _start(self, active: Active) -> None:
-        request = RunJob(
-            org_id=active.org_id,
-            agent_id=active.agent_id,
-            execution_id=active.id,
-            attempt=active.attempt,
-            input=active.input,
-            deadline_at=active.deadline_at,
-        )
+        request = _request(active)
         while True:
             try:
                 if active.attempt > 1 and active.last_step == 0:
@@ -150,6 +160,27 @@ class Jobs:
         active.instance_id = instance.id
         if active.status is ExecutionStatus.SCHEDULED:
             await self._move(active, ExecutionStatus.STARTING)
+        if active.serves:
+            await self._serve(active, await self._readiness(active))
+
+    async def _readiness(self, active: Active) -> Endpoint:
+        async with self._became_ready:
+            while True:
+                endpoint = self._ready.get(active.id)
+                if endpoint is not None and endpoint.run_id == active.run_id:
+                    return endpoint
+                await self._became_ready.wait()
+
+    async def _serve(self, active: Active, endpoint: Endpoint) -> None:
+        await self._move(active, ExecutionStatus.RUNNING)
+        outcome = await self._dispatcher.ask(active, endpoint.endpoint)
+        if isinstance(outcome, Accepted):
+            return
+        if isinstance(outcome, Busy):
+            # Nobody else works there: a process that is busy from its start will not get better.
+            outcome = Failed(Cause.AGENT_ERROR, outcome.message)
+        if await self._dispatcher.finish(active, outcome) and active.status.terminal:
+            self.stop(active.org_id, active.id)
 
     async def _move(self, active: Active, status: ExecutionStatus) -> None:
         await self._dispatcher.change(
@@ -164,6 +195,20 @@ class Jobs:
                 run_id=active.run_id,
             ),
         )
+
+
+def _request(active: Active) -> RunJob:
+    plan = active.replay
+    return RunJob(
+        org_id=active.org_id,
+        agent_id=active.agent_id,
+        agent_version=active.agent_version if plan is not None else None,
+        execution_id=active.id,
+        attempt=active.attempt,
+        input=active.input,
+        deadline_at=active.deadline_at,
+        egress=plan is None or plan.allow_egress,
+    )
 
 
 def outcome_of(report: JobFinished) -> Succeeded | Failed:
@@ -186,6 +231,17 @@ def _how_it_ended(how: InstanceExit) -> str:
         f"the process was ended by signal {how.signal}"
         if how.signal
         else f"the process exited with {how.code}"
+    )
+
+
+def _gone(how: InstanceExit | None) -> Failed:
+    ended = how or InstanceExit(message="the process ended before it answered")
+    return Failed(
+        cause=ended.cause if ended.cause in RETRIES else Cause.INSTANCE_REPLACED,
+        message=ended.message or _how_it_ended(ended),
+        exit_code=ended.code,
+        oom_killed=ended.oom_killed,
+        last_log=ended.last_log,
     )
 
 

@@ -62,8 +62,10 @@ class Keeping:
         except PlatformError as error:
             log.info("endpoints.refresh_postponed", reason=error.detail)
             return
-        now_in = {endpoint.instance_id: endpoint.run_id for endpoint in ready}
-        self._endpoints.refresh(ready)
+        await self._jobs.refresh(ready)
+        replicas = [endpoint for endpoint in ready if endpoint.execution_id is None]
+        now_in = {endpoint.instance_id: endpoint.run_id for endpoint in replicas}
+        self._endpoints.refresh(replicas)
         for active in self._active.all():
             replaced = active.instance_id in now_in and now_in[active.instance_id] != active.run_id
             if active.mode == "service" and replaced and active.run_id is not None:
@@ -108,7 +110,7 @@ class Keeping:
     async def take_over(self) -> None:
         """Take up executions whose gateway went away: jobs and accepted ones go on, others start again."""
         for active in await self._queue.lapsed():
-            if active.mode == "job":
+            if not active.invoked:
                 self._jobs.take_up(active)
             elif active.accepted:
                 await self._dispatcher.count_steps(active)
@@ -130,7 +132,7 @@ class Keeping:
     async def _ended(self, data: InstanceData, *, lost: bool) -> None:
         await self._keys.revoke(data.run_id)
         if data.execution_id is not None and not lost:
-            self._jobs.exited(data.execution_id, data.run_id, data.exit)
+            await self._jobs.exited(data.execution_id, data.run_id, data.exit)
             return
         cause, message = Cause.INSTANCE_REPLACED, "the instance's process ended"
         if lost:

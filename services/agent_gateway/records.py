@@ -53,6 +53,17 @@ class Active:
     last_step: int = 0
 
     @property
+    def serves(self) -> bool:
+        """Whether its own process is one that serves: asked over HTTP once it is ready, then stopped."""
+        return bool(self.dispatch.get("serves"))
+
+    @property
+    def invoked(self) -> bool:
+        """Whether an instance was sent it: its answer is lost with the connection it was sent over."""
+        starts = self.status in {ExecutionStatus.SCHEDULED, ExecutionStatus.STARTING}
+        return self.mode == "service" or (self.serves and not starts)
+
+    @property
     def trace_id(self) -> str:
         """The trace the platform issued for this execution."""
         given = (self.traceparent or "").split("-")
@@ -123,3 +134,4 @@ class Holder:
     capture: str
     egress_allow: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    policy: dict[str, Any] | None = None

@@ -105,10 +105,12 @@ class RunJob(Contract):
 
     org_id: UUID
     agent_id: UUID
+    agent_version: int | None = Field(None, description="version to run; null is the present one")
     execution_id: UUID
     attempt: int
     input: Any = None
     deadline_at: Timestamp
+    egress: bool = Field(True, description="whether the process may reach the hosts its agent may reach")
 
 
 class WakeData(Contract):

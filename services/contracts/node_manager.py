@@ -9,7 +9,7 @@ from services.contracts.nodes import Node, NodeFacts, NodeLease
 
 
 class Endpoint(Contract):
-    """A ready instance of a service agent, and how the gateway reaches it."""
+    """A ready instance of a service agent, and how it is reached; one made for an execution names it."""
 
     org_id: UUID
     agent_id: UUID
@@ -19,6 +19,8 @@ class Endpoint(Contract):
     endpoint: str
     concurrency: int
     invoke_path: str
+    execution_id: UUID | None = None
+    attempt: int = 1
 
 
 class Renewal(Contract):
@@ -62,5 +64,5 @@ class NodeManagerClient(Client):
         return await self._call("PUT", f"/nodes/{node_id}/cordon", Node, body=cordon)
 
     async def endpoints(self) -> list[Endpoint]:
-        """Every ready instance of every service agent."""
+        """Every ready instance of every service agent, those made for one execution included."""
         return await self._call("GET", "/endpoints", list[Endpoint])

@@ -37,9 +37,9 @@ RETURNING i.id
 _ENDPOINTS = """
 SELECT org_id, agent_id, id AS instance_id, run_id, node_id, observed_endpoint AS endpoint,
     coalesce((spec ->> 'concurrency')::int, 1) AS concurrency,
-    coalesce(spec ->> 'invoke_path', '/invoke') AS invoke_path
+    coalesce(spec ->> 'invoke_path', '/invoke') AS invoke_path, execution_id, attempt
 FROM agent_instances
-WHERE retired_at IS NULL AND owner_kind = 'replica' AND desired_state = 'running' AND observed_ready
+WHERE retired_at IS NULL AND desired_state = 'running' AND observed_ready
     AND observed_state = 'running' AND observed_incarnation = incarnation AND observed_endpoint IS NOT NULL
 """
 

@@ -11,6 +11,7 @@ from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agents import AgentState
 from services.contracts.control_brain import ControlBrainClient, RunJob
+from services.contracts.node_manager import NodeManagerClient
 from tests.control_brain.deploying import change, deployed, in_state
 from tests.control_brain.node import node
 from tests.control_brain.waiting import until
@@ -104,3 +105,48 @@ async def test_a_job_that_cannot_run_says_why(platform: TestPlatform) -> None:
         await in_state(platform, org_id, agent_id, AgentState.STOPPED)
         with pytest.raises(IllegalState):
             await gateway(platform).run_job(request(org_id, agent_id))
+
+
+async def test_a_process_of_a_recorded_version_runs_for_one_execution(platform: TestPlatform) -> None:
+    async with node(platform) as there:
+        org_id, agent_id = await deployed(platform, {"egress_allow": ["new.example"]}, desired_replicas=0)
+        await platform.db.execute(
+            "INSERT INTO agent_versions (org_id, agent_id, version, spec, created_by)"
+            " VALUES ($1, $2, 7, $3, 'test')",
+            org_id,
+            agent_id,
+            {"docker_image": "agent-runtime:latest", "cpu_limit": 0.25, "egress_allow": ["old.example"]},
+        )
+        await change(platform, agent_id, desired_state="stopped")
+        asked = request(org_id, agent_id, agent_version=7, egress=False)
+        await gateway(platform).run_job(asked)
+
+        async def alive() -> list[Any]:
+            return there.alive
+
+        await until(alive, lambda runs: len(runs) == 1)
+        (order,) = there.taken
+        assert (order.agent_version, order.spec.cpu_limit, order.spec.egress_allow) == (7, 0.25, [])
+        assert order.execution_id == asked.execution_id
+        ready = await platform.client(NodeManagerClient, "agent-gateway").endpoints()
+        assert [(each.execution_id, each.attempt) for each in ready] == [(asked.execution_id, 1)]
+
+        # The next attempt gets a process of its own, and the one before ends.
+        await gateway(platform).run_job(asked.model_copy(update={"attempt": 2, "egress": True}))
+        await until(alive, lambda runs: len(runs) == 1 and runs[0].instance_id != order.instance_id)
+        assert there.taken[-1].spec.egress_allow == ["old.example"] or there.taken[-1].kind == "stop"
+
+        # What runs for an execution that has ended is found without anybody saying so.
+        await platform.db.execute(
+            "INSERT INTO executions (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, status,"
+            " max_attempts, deadline_at, created_by, finished_at)"
+            " VALUES ($1, $2, $3, 'a', 7, 'job', '{}', 'cancelled', 1, now(), 'test', now())",
+            org_id,
+            asked.execution_id,
+            agent_id,
+        )
+        brain = platform.logic("control-brain")
+        await brain.reconcile(brain._leadership.fence)
+        await until(alive, lambda runs: not runs)
+        with pytest.raises(NotFound, match="no version 8"):
+            await gateway(platform).run_job(request(org_id, agent_id, agent_version=8))
