@@ -9,13 +9,14 @@ from pydantic import TypeAdapter
 
 from services.agent_gateway.announcing import announce
 from services.chassis.database import Database, Row, json_element
-from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError
+from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError, ThreadBusy
 from services.contracts.agents import Cause
-from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus, OnBusy
 
 _CREATE = """
 WITH wanted AS (
-    SELECT * FROM unnest(
+    SELECT *, row_number() OVER (PARTITION BY org_id, agent_id, thread_id, on_busy ORDER BY id) AS turn
+    FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::jsonb[],
         $8::text[], $9::text[], $10::bytea[], $11::jsonb[], $12::int[],
         $13::int[], $14::int[], $15::text[], $16::text[], $17::text[], $18::uuid[], $19::int[], $20::jsonb[],
@@ -39,7 +40,9 @@ WITH wanted AS (
         nullif(array_remove(ARRAY[
             CASE WHEN thread_id IS NOT NULL THEN 'thread/' || agent_id || '/' || thread_id END,
             CASE WHEN concurrency_key IS NOT NULL THEN 'key/' || concurrency_key END], NULL), '{}'), 1
-    FROM wanted
+    FROM wanted WHERE NOT (on_busy = 'reject' AND thread_id IS NOT NULL AND (turn > 1 OR EXISTS (
+        SELECT FROM executions e WHERE e.org_id = wanted.org_id AND e.agent_id = wanted.agent_id
+        AND e.thread_id = wanted.thread_id AND e.finished_at IS NULL)))
     ON CONFLICT (org_id, agent_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING *
 ), noted AS (
@@ -53,6 +56,17 @@ _OF_KEYS = """
 SELECT e.*, wanted.place FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
     WITH ORDINALITY AS wanted (org_id, agent_id, created_by, idempotency_key, place)
 JOIN executions e USING (org_id, agent_id, created_by, idempotency_key)
+"""
+
+# Whoever must find a thread idle looks while nobody else starts one there.
+_ALONE = """
+SELECT pg_advisory_xact_lock(hashtextextended(thread, 0))
+FROM (SELECT DISTINCT unnest($1::text[]) AS thread ORDER BY thread) AS threads
+"""
+
+_AT_WORK = """
+SELECT id FROM executions
+WHERE agent_id = $1 AND thread_id = $2 AND id < $3 AND finished_at IS NULL AND status <> 'queued'
 """
 
 _GET = "SELECT * FROM executions WHERE id = $1"
@@ -112,6 +126,8 @@ class ExecutionStore:
         """Queue executions; a known idempotency key gives the execution it made before, or a mismatch."""
         try:
             async with self._db.system() as connection:
+                if alone := [_thread(each) for each in new if each.wanted.request.on_busy is OnBusy.REJECT]:
+                    await connection.execute(_ALONE, alone)
                 rows = await connection.fetch(_CREATE, *_columns(new))
                 await announce(connection, rows)
                 known = await connection.fetch(_OF_KEYS, *_keys(new)) if len(rows) < len(new) else []
@@ -124,7 +140,13 @@ class ExecutionStore:
             raise Invalid("the input contains a character that cannot be stored, such as U+0000") from error
         made = {row["id"]: execution_from(row) for row in rows}
         before = {row["place"] - 1: row for row in known}
-        return [made.get(each.id) or _same(before[place], each) for place, each in enumerate(new)]
+        return [made.get(each.id) or _same(before.get(place), each) for place, each in enumerate(new)]
+
+    async def at_work_before(self, created: Execution) -> list[UUID]:
+        """Executions of the same thread that were at work when this one was created."""
+        async with self._db.tenant(created.org_id) as connection:
+            rows = await connection.fetch(_AT_WORK, created.agent_id, created.thread_id, created.id)
+        return [row["id"] for row in rows]
 
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
         """One execution of the organisation."""
@@ -184,7 +206,13 @@ def execution_from(row: Row) -> Execution:
     return Execution.model_validate(values)
 
 
-def _same(row: Row, new: NewRow) -> Execution | PlatformError:
+def _thread(new: NewRow) -> str:
+    return f"{new.wanted.agent_id}/{new.wanted.request.thread_id}"
+
+
+def _same(row: Row | None, new: NewRow) -> Execution | PlatformError:
+    if row is None:
+        return ThreadBusy(f"thread {new.wanted.request.thread_id!r} is at work, and on_busy is reject")
     if row["request_hash"] != new.request_hash:
         return IdempotencyMismatch(
             f"the idempotency key {new.wanted.idempotency_key!r} was used before with another request"

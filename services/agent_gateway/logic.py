@@ -25,8 +25,15 @@ from services.chassis.contract import Page
 from services.chassis.errors import Invalid, PlatformError
 from services.chassis.ids import new_id
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
-from services.contracts.agents import AgentEvent
-from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+from services.contracts.agents import AgentEvent, Cause
+from services.contracts.executions import (
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    OnBusy,
+)
+from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 
 
 class Gateway:
@@ -46,6 +53,7 @@ class Gateway:
         outbound: Sequence[Outbound],
         face: Face,
         egress: EgressProxy,
+        memory: MemoryVectorEngineClient,
         clock: Clock,
     ) -> None:
         self._executions = executions
@@ -61,6 +69,7 @@ class Gateway:
         self._outbound = outbound
         self.face = face
         self.egress = egress
+        self._memory = memory
         self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
         self.readings: GroupCommit[tuple[UUID, UUID], Execution | PlatformError] = GroupCommit(
             executions.read
@@ -75,6 +84,8 @@ class Gateway:
         created = await self.creations.add(NewRow(new_id(), org_id, wanted, request_hash(wanted)))
         if isinstance(created, PlatformError):
             raise created
+        if created.thread_id is not None and created.on_busy in {OnBusy.INTERRUPT, OnBusy.ROLLBACK}:
+            await self._displace(created)
         if created.status is ExecutionStatus.QUEUED:
             self._watchers.expect(created.id, org_id)
             if wanted.mode == "job":
@@ -116,9 +127,17 @@ class Gateway:
         shown = found[:limit]
         return Page[Execution](items=shown, next_cursor=str(shown[-1].id) if len(found) > limit else None)
 
-    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:
+    async def _displace(self, created: Execution) -> None:
+        for earlier in await self._executions.at_work_before(created):
+            await self.cancel(created.org_id, earlier, created.created_by, Cause.PREEMPTED)
+            if created.on_busy is OnBusy.ROLLBACK:
+                await self._memory.undo(created.org_id, earlier)
+
+    async def cancel(
+        self, org_id: UUID, execution_id: UUID, actor: str, cause: Cause = Cause.CANCELLED_BY_USER
+    ) -> Execution:
         """End an execution now, whatever its agent does; one that has ended stays as it is."""
-        cancelled = await self._executions.cancel(org_id, execution_id, actor)
+        cancelled = await self._executions.cancel(org_id, execution_id, actor, cause)
         if cancelled is None:
             return await self._executions.get(org_id, execution_id)
         ended, mode = cancelled

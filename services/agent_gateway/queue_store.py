@@ -82,9 +82,8 @@ WITH RECURSIVE waiting AS (
                     AND e.finished_at IS NULL AND e.status <> 'queued') AS at_work
     FROM waiting WHERE org_id IS NOT NULL
 ), candidates AS (
-    SELECT queued.id, shares.at_work
-        + row_number() OVER (PARTITION BY shares.org_id ORDER BY queued.priority DESC, queued.run_after) AS turn,
-        queued.priority, queued.run_after
+    SELECT queued.id, queued.priority, queued.run_after, shares.at_work + row_number()
+        OVER (PARTITION BY shares.org_id ORDER BY queued.priority DESC, queued.run_after) AS turn
     FROM shares CROSS JOIN LATERAL (
         SELECT e.id, e.priority, e.run_after FROM executions e
         WHERE e.org_id = shares.org_id AND e.status = 'queued' AND e.mode = 'job'

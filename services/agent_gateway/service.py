@@ -77,6 +77,7 @@ def build(resources: Resources) -> Gateway:
         scripted=scripted,
         outbound=(agents, providers),
         face=Face(keys, active, doors),
+        memory=resources.client(MemoryVectorEngineClient),
         egress=EgressProxy(keys, active, gates, recorder, guard, clock, idle),
         clock=clock,
     )

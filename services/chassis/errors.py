@@ -20,6 +20,7 @@ Everything that can go wrong, as one tree; the same class on both sides of a cal
     │   ├── IdempotencyMismatch      409  idempotency_mismatch
     │   ├── InProgress               409  in_progress
     │   ├── StaleEpoch               409  stale_epoch
+    │   ├── ThreadBusy               409  thread_busy
     │   └── IllegalState             409  illegal_state
     ├── Stale                        412  stale
     ├── PreconditionRequired         428  precondition_required
@@ -168,6 +169,12 @@ class IdempotencyMismatch(Conflict):
     """The idempotency key was used before with another request."""
 
     code = "idempotency_mismatch"
+
+
+class ThreadBusy(Conflict):
+    """The thread is at work, and the request says not to wait for it."""
+
+    code = "thread_busy"
 
 
 class InProgress(Conflict):

@@ -80,6 +80,10 @@ class MemoryVectorEngineClient(Client):
         query: dict[str, Any] = {"erase": str(erase).lower(), "writer": writer}
         await self._call("DELETE", f"/memories/{memory_id}", None, org=org_id, query=query)
 
+    async def undo(self, org_id: UUID, execution_id: UUID) -> int:
+        """Forget what an execution remembered; returns how many memories that were."""
+        return await self._call("DELETE", f"/memories/executions/{execution_id}", int, org=org_id)
+
     async def export(self, org_id: UUID, wanted: ListMemories) -> Page[ExportedMemory]:
         """Memories in the form that `import_memories` takes."""
         return await self._call("POST", "/memories/export", Page[ExportedMemory], org=org_id, body=wanted)

@@ -126,6 +126,13 @@ class Memories:
         await self._writer.delete(org_id, memory_id, writer, erase)
         self._changed(org_id, "delete")
 
+    async def undo(self, org_id: UUID, execution_id: UUID) -> int:
+        """Forget what an execution remembered; what it changed of older memories stays. Returns how many."""
+        undone = await self._writer.undo(org_id, execution_id)
+        if undone:
+            self._changed(org_id, "delete", undone)
+        return undone
+
     async def export(self, org_id: UUID, asked: ListMemories) -> Page[ExportedMemory]:
         """Memories in the form an import takes."""
         page = await self.page(org_id, asked)

@@ -97,6 +97,12 @@ async def get_memory(memory_id: UUID, org_id: TheOrg, memories: TheMemories, rea
     return await memories.get(org_id, memory_id, reader)
 
 
+@router.delete("/executions/{execution_id}")
+async def undo_execution(execution_id: UUID, org_id: TheOrg, memories: TheMemories) -> int:
+    """Forget what an execution remembered; answers how many memories that were."""
+    return await memories.undo(org_id, execution_id)
+
+
 @router.get("/{memory_id}/versions")
 async def list_versions(memory_id: UUID, org_id: TheOrg, memories: TheMemories) -> list[Memory]:
     """Every version of a memory, newest first."""

@@ -126,6 +126,15 @@ class VersionStore:
             memory_id,
         )
 
+    async def made_by(self, connection: Connection, org_id: UUID, execution_id: UUID) -> list[Row]:
+        """Current versions of the memories that an execution made."""
+        return await connection.fetch(
+            "SELECT id, collection_id FROM memories"
+            " WHERE org_id = $1 AND source_execution_id = $2 AND valid_to IS NULL",
+            org_id,
+            execution_id,
+        )
+
     async def newest(self, connection: Connection, org_id: UUID, memory_id: UUID) -> Row | None:
         """The newest version, ended or not."""
         return await connection.fetchrow(

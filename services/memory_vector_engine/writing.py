@@ -80,6 +80,17 @@ class Writer:
             if erase:
                 await self._versions.erase(connection, org_id, memory_id)
 
+    async def undo(self, org_id: UUID, execution_id: UUID) -> int:
+        """End the memories that an execution made; returns how many."""
+        async with self._db.tenant(org_id) as connection:
+            made = await self._versions.made_by(connection, org_id, execution_id)
+            at = await self._collections.lock_existing(
+                connection, org_id, list({row["collection_id"] for row in made})
+            )
+            ids = [row["id"] for row in await self._versions.made_by(connection, org_id, execution_id)]
+            await self._end(connection, org_id, ids, "deleted", at)
+        return len(ids)
+
     async def expire(
         self, org_id: UUID, collection_ids: Sequence[UUID], due: Callable[[Connection], Any]
     ) -> int:

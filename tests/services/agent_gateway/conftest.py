@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,7 @@ class World:
     async def create(self, given: Any = None, **values: Any) -> Execution:
         request: dict[str, Any] = {
             "input": given,
-            **{k: values.pop(k) for k in ("thread_id", "priority") if k in values},
+            **{k: values.pop(k) for k in REQUEST if k in values},
         }
         whole: dict[str, Any] = {
             "agent_id": self.agent_id,
@@ -208,6 +208,7 @@ async def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
     raise AssertionError("it did not happen in time")
 
 
+REQUEST = ("thread_id", "priority", "on_busy", "concurrency_key", "limits")
 WorldMaker = Callable[..., Any]
 
 
@@ -217,13 +218,15 @@ async def make_world(stores: WorkerStores) -> AsyncIterator[WorldMaker]:
     made: list[World] = []
     async with AsyncExitStack() as stack:
 
-        async def make(*, beside: World | None = None, private: str = "", **knobs: Any) -> World:
+        async def make(
+            *, beside: World | None = None, private: str = "", more: Sequence[str] = (), **knobs: Any
+        ) -> World:
             neighbours = beside.neighbours if beside else Neighbours()
             settings = platform_settings(stores.environment(), CALLERS, egress_private_allow=private)
             overrides: list[ServiceSettings] = [GatewaySettings(**knobs)]
             services = [
                 *neighbours.services(),
-                *map(assembly.load, ("agent-observability", "agent-gateway", "secrets-manager")),
+                *map(assembly.load, ("agent-observability", "agent-gateway", "secrets-manager", *more)),
             ]
             platform = await stack.enter_async_context(
                 running(services, settings, assembly.PORTS, listen=True, overrides=[*overrides, vault()])
