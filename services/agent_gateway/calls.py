@@ -28,7 +28,7 @@ class Call:
         self.id = new_id()
         self.holder = holder
         self.active = active
-        self.seq = active.next_step() if active else 0
+        self._seq: int | None = None
         self.kind = StepKind.LLM
         self.name = name
         self.started_at = now
@@ -39,17 +39,28 @@ class Call:
         self.streamed = False
         self.http_status: int | None = None
         self.request = b""
+        # What goes out in the request's place, where something changed it; `request` stays as it came.
+        self.sent: bytes | None = None
         self.request_patch: dict[str, object] | None = None
         self.response: list[bytes] = []
         self.status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
         self.cause: Cause | None = None
         self.error: str | None = None
         self.key: bytes | None = None
-        self.served_from: Literal["live", "journal", "ledger"] = "live"
+        self.served_from: Literal["live", "journal", "ledger", "edit"] = "live"
         self.source: tuple[UUID, int] | None = None
         self.effect: Effect | None = None
         self.spent = Spent()
         self.recorded = False
+        # Answered by what an earlier attempt recorded: the step is there already.
+        self.resumed = False
+
+    @property
+    def seq(self) -> int:
+        """Its number among the steps of its execution, taken when it is first asked for; 0 when of none."""
+        if self._seq is None:
+            self._seq = self.active.next_step() if self.active else 0
+        return self._seq
 
     def fail(self, cause: Cause, error: str) -> None:
         """Note why the call failed; the first reason counts."""

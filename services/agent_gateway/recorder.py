@@ -41,6 +41,11 @@ class Recorder:
     def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
         """Have the call's step stored; the future is done when it is durable."""
         call.recorded = True
+        if call.resumed:
+            self._gates.settle(call)
+            stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            stored.set_result(None)
+            return stored
         if call.served_from == "live":
             call.spent = self._spent(call, outcome)
         spent = call.spent

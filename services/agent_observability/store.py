@@ -54,7 +54,7 @@ WHERE execution_id = $1 AND seq = $2 AND b.step_id = steps.id
 
 _RECORDED = """
 SELECT seq, attempt, kind, name, encode(key, 'hex') AS key, status, http_status, streamed, scripted, model,
-       provider, effect, served_from
+       provider, effect, served_from, source_execution_id, source_seq, cause, error, started_at
 FROM steps
 WHERE execution_id = $1 AND seq > $2 AND seq < $3 AND ($4::text[] IS NULL OR kind = ANY($4))
 ORDER BY seq LIMIT $5

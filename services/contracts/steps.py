@@ -64,8 +64,10 @@ class Step(Contract):
         pattern=r"^([0-9a-f]{2})+$",
         description="hex of the content key: requests that mean the same have the same",
     )
-    served_from: Literal["live", "journal", "ledger"] = Field(
-        "live", description="`journal`: answered from an earlier execution, `ledger`: the effect had happened"
+    served_from: Literal["live", "journal", "ledger", "edit"] = Field(
+        "live",
+        description="`journal`: answered from an earlier execution, `ledger`: the effect had happened,"
+        " `edit`: a fork put it there",
     )
     source_execution_id: UUID | None = Field(None, description="whose step answered it, when not live")
     source_seq: int | None = None
@@ -115,7 +117,12 @@ class RecordedCall(Contract):
     model: str | None = None
     provider: str | None = None
     effect: Effect | None = None
-    served_from: Literal["live", "journal", "ledger"] = "live"
+    served_from: Literal["live", "journal", "ledger", "edit"] = "live"
+    source_execution_id: UUID | None = None
+    source_seq: int | None = None
+    cause: Cause | None = None
+    error: str | None = None
+    started_at: Timestamp
 
 
 class RawStep(Contract):
