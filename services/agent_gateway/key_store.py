@@ -48,6 +48,7 @@ class KeyStore:
             "provider_keys": holder.provider_keys,
             "capture": holder.capture,
             "egress_allow": list(holder.egress_allow),
+            "policy": holder.policy,
         }
         row = await self._db.fetchrow(
             _PUT,
@@ -84,6 +85,7 @@ class KeyStore:
             capture=grants.get("capture", "durable"),
             egress_allow=tuple(grants.get("egress_allow", ())),
             expires_at=row["expires_at"],
+            policy=grants.get("policy"),
         )
 
     async def revoke(self, runs: Sequence[UUID]) -> None:

@@ -50,6 +50,7 @@ class Keys:
             provider_keys=request.provider_keys,
             capture=request.capture,
             egress_allow=tuple(request.egress_allow),
+            policy=request.policy.model_dump(mode="json") if request.policy else None,
         )
         key = self._derive(request)
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)

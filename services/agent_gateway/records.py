@@ -51,6 +51,7 @@ class Active:
     replay: ReplayPlan | None = None
     totals: Totals = field(default_factory=Totals)
     last_step: int = 0
+    refused_for: Cause | None = None
 
     @property
     def serves(self) -> bool:

@@ -9,6 +9,7 @@ from services.chassis.client import Client
 from services.chassis.contract import Contract, Page, Timestamp
 from services.contracts.agents import InstanceExit
 from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+from services.contracts.spending import Policy
 
 
 class IssueKey(Contract):
@@ -24,6 +25,7 @@ class IssueKey(Contract):
     provider_keys: dict[str, str] = Field(default_factory=dict, description="variable -> vault path")
     capture: str = "durable"
     egress_allow: list[str] = Field(default_factory=list, description="hosts the process may reach")
+    policy: Policy | None = Field(None, description="what the agent may call, beside its organisation's")
 
 
 class VirtualKey(Contract):

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from services.chassis.contract import Contract, Timestamp
 from services.chassis.topic import Event, Topic
+from services.contracts.spending import Policy
 
 AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
@@ -111,6 +112,7 @@ class AgentSpec(Contract):
     max_attempts: int = Field(3, ge=1, le=20)
     capture: Literal["durable", "async"] = "durable"
     egress_allow: list[str] = Field(default_factory=list, description="hosts the agent may reach")
+    policy: Policy | None = Field(None, description="models and tools the agent may call")
 
 
 class InstanceExit(Contract):

@@ -98,6 +98,7 @@ class Supervision:
             provider_keys=order.spec.provider_keys,
             capture=order.spec.capture,
             egress_allow=order.spec.egress_allow,
+            policy=order.spec.policy,
         )
         deadline = self._clock.monotonic() + order.spec.start_timeout_seconds
         while True:
