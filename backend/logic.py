@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from backend.services.agent_changes import AgentChanges
 from backend.services.agents import Agents
@@ -12,10 +13,14 @@ from backend.services.bundles import Bundles
 from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
+from backend.services.invitations import Invitations
 from backend.services.live_door import LiveDoor
+from backend.services.members import Members
 from backend.services.node_view import Nodes
 from backend.services.organisations import Organisations
+from backend.services.own_account import OwnAccount
 from backend.services.rate_limit import RateLimit
+from backend.services.service_accounts import ServiceAccounts
 from backend.services.service_table import ServiceTable
 from backend.services.sessions import Sessions
 from backend.services.tickets import Tickets
@@ -23,6 +28,7 @@ from backend.services.waking import Waking
 from backend.settings import BackendSettings
 from backend.stores.idempotency_store import IdempotencyStore
 from backend.stores.lockout_store import LockoutStore
+from backend.stores.password_reset_store import PasswordResetStore
 from backend.stores.session_store import SessionStore
 from services.chassis.leases import Fence
 from services.contracts.agent_observability import AgentObservabilityClient
@@ -51,6 +57,7 @@ class Sweepable:
 
     sessions: SessionStore
     lockouts: LockoutStore
+    resets: PasswordResetStore
     idempotency: IdempotencyStore
 
 
@@ -61,8 +68,12 @@ class Backend:
     settings: BackendSettings
     authentication: Authentication
     sessions: Sessions
+    own_account: OwnAccount
     api_keys: ApiKeys
+    service_accounts: ServiceAccounts
     organisations: Organisations
+    members: Members
+    invitations: Invitations
     audit: Audit
     rate_limit: RateLimit
     idempotency: Idempotency
@@ -80,6 +91,10 @@ class Backend:
     sweepable: Sweepable
     accepted_keys: Mapping[str, str]
 
+    async def agent_of_execution(self, org_id: UUID, execution_id: UUID) -> UUID:
+        """Whose execution it is."""
+        return (await self.executions.get(org_id, execution_id)).agent_id
+
     async def wake_brain(self) -> None:
         """Have the brain look at what changed."""
         await self.waking.wake()
@@ -96,4 +111,5 @@ class Backend:
         """Forget what is no longer needed."""
         await self.sweepable.sessions.sweep()
         await self.sweepable.lockouts.sweep()
+        await self.sweepable.resets.sweep()
         await self.sweepable.idempotency.sweep()

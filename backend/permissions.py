@@ -79,8 +79,8 @@ class Principal:
     """
     Who asks: a person in a session, a service account or an API key, and for which organisation.
 
-    `agents` is the set that a restricted key is confined to, null when it is not. `operator` says that the
-    organisation is the one whose members may change the platform itself.
+    `person` or `account` stands behind a key. `agents` is the set that a key is confined to, null when it is
+    not. `operator` says that the organisation is the one whose members may change the platform itself.
     """
 
     kind: str
@@ -90,6 +90,8 @@ class Principal:
     permissions: frozenset[str]
     role: str | None = None
     session_id: UUID | None = None
+    person: UUID | None = None
+    account: UUID | None = None
     agents: frozenset[UUID] | None = None
     operator: bool = False
 
@@ -120,11 +122,12 @@ def permissions_of(role: str, *, operator: bool) -> frozenset[str]:
 class Require:
     """A dependency that lets in only principals with a permission; null means any principal."""
 
-    def __init__(self, permission: str | None, *, narrows: bool = False) -> None:
+    def __init__(self, permission: str | None, *, narrows: bool = False, person: bool = False) -> None:
         if permission is not None and permission not in PERMISSIONS:
             raise ValueError(f"{permission} is not a permission")
         self.permission = permission
         self.narrows = narrows
+        self.person = person
 
     async def __call__(self, connection: HTTPConnection) -> Principal:
         """The principal, or `Unauthenticated`, or `Forbidden`."""
@@ -133,6 +136,8 @@ class Require:
             raise Unauthenticated("this route needs a bearer token or an API key")
         if self.permission is not None and not principal.may(self.permission):
             raise Forbidden(f"this needs the permission {self.permission}")
+        if self.person and principal.kind != "user":
+            raise Forbidden("this is for people who are logged in, not for API keys")
         if principal.agents is not None:
             await self._confine(connection, principal)
         return principal
@@ -170,6 +175,11 @@ def require(permission: str, *, narrows: bool = False) -> Any:
 def anyone_known(*, narrows: bool = False) -> Any:
     """The principal of the request, whatever it may do."""
     return Depends(Require(None, narrows=narrows))
+
+
+def somebody() -> Any:
+    """The person of the request, who is logged in; no API key stands in for that."""
+    return Depends(Require(None, person=True))
 
 
 async def _open() -> None:

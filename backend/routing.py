@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Header, Query
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.logic import Backend
+from backend.permissions import Principal
 from services.chassis.service import Logic
 
 TheBackend = Annotated[Backend, Logic(Backend)]
@@ -80,6 +82,15 @@ class StrictRoute(APIRoute):
             return await handle(StrictJson(request.scope, request.receive))
 
         return strictly
+
+
+def note_person(
+    request: Request, user_id: UUID, email: str, org_id: UUID, session_id: UUID | None = None
+) -> None:
+    """Let the record of a request that came without a credential name who it turned out to be."""
+    request.state.principal = Principal(
+        kind="user", id=user_id, label=email, org_id=org_id, permissions=frozenset(), session_id=session_id
+    )
 
 
 def api_router(prefix: str, tag: str) -> APIRouter:

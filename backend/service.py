@@ -3,6 +3,7 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from backend.identity import IdentityStores, build_identity
 from backend.logic import Backend, Clients, Sweepable
 from backend.middleware.edge import Edge
 from backend.middleware.internal import Internal
@@ -10,32 +11,22 @@ from backend.middleware.pages import Pages
 from backend.routers import ROUTERS, open_paths
 from backend.services.agent_changes import AgentChanges
 from backend.services.agents import Agents
-from backend.services.api_keys import ApiKeys
 from backend.services.audit import Audit
-from backend.services.authentication import Authentication
 from backend.services.bundles import MOST_BYTES, Bundles
 from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
 from backend.services.live_door import LiveDoor
-from backend.services.lockout import Lockout
 from backend.services.node_view import Nodes
-from backend.services.organisations import Organisations
-from backend.services.passwords import Passwords
 from backend.services.rate_limit import RateLimit
 from backend.services.service_table import ServiceTable
-from backend.services.sessions import Sessions
 from backend.services.tickets import Tickets
 from backend.services.waking import Waking
 from backend.settings import BackendSettings
 from backend.stores.agent_store import AgentStore
-from backend.stores.api_key_store import ApiKeyStore
 from backend.stores.audit_store import AuditStore
 from backend.stores.bundle_store import BundleStore
 from backend.stores.idempotency_store import IdempotencyStore
-from backend.stores.identity_store import IdentityStore
-from backend.stores.lockout_store import LockoutStore
-from backend.stores.session_store import SessionStore
 from backend.tokens import AccessTokens
 from services.chassis.resources import Resources
 from services.chassis.service import Service, every
@@ -54,10 +45,9 @@ def build(resources: Resources) -> Backend:
     """The backend on its stores and clients."""
     settings, db = resources.settings(BackendSettings), resources.db
     tokens = AccessTokens(settings.jwt_secret_key.get_secret_value(), settings.access_token_seconds)
-    identities, keys = IdentityStore(db), ApiKeyStore(db)
-    kept = Sweepable(SessionStore(db), LockoutStore(db), IdempotencyStore(db))
-    authentication = Authentication(kept.sessions, keys, tokens, settings, resources.clock)
-    lockout = Lockout(kept.lockouts, settings)
+    stores = IdentityStores.on(db)
+    kept = Sweepable(stores.sessions, stores.lockouts, stores.resets, IdempotencyStore(db))
+    identity = build_identity(db, stores, tokens, settings, resources.clock)
     clients = _clients(resources)
     waking = Waking(clients.brain)
     nodes = Nodes(resources.client(NodeManagerClient), resources.clock)
@@ -65,10 +55,14 @@ def build(resources: Resources) -> Backend:
     agents, changes, bundles = _agents(resources, nodes, waking)
     return Backend(
         settings=settings,
-        authentication=authentication,
-        sessions=Sessions(identities, kept.sessions, Passwords(), lockout, tokens, settings, resources.clock),
-        api_keys=ApiKeys(keys, authentication),
-        organisations=Organisations(identities),
+        authentication=identity.authentication,
+        sessions=identity.sessions,
+        own_account=identity.own_account,
+        api_keys=identity.api_keys,
+        service_accounts=identity.service_accounts,
+        organisations=identity.organisations,
+        members=identity.members,
+        invitations=identity.invitations,
         audit=Audit(AuditStore(db)),
         rate_limit=RateLimit(resources.cache, settings.requests_per_minute),
         idempotency=Idempotency(kept.idempotency, tokens),

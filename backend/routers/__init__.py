@@ -4,6 +4,7 @@ from fastapi.routing import APIRoute
 
 from backend.permissions import is_public
 from backend.routers import (
+    account,
     agents,
     api_keys,
     auth,
@@ -11,16 +12,21 @@ from backend.routers import (
     data,
     docs,
     executions,
+    invitations,
     lifecycle,
     memory,
     organisations,
     platform_ops,
+    service_accounts,
 )
 
 ROUTERS = [
     platform_ops.index,
     auth.router,
+    account.router,
     organisations.router,
+    invitations.router,
+    service_accounts.router,
     api_keys.router,
     agents.router,
     lifecycle.router,

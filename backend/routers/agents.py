@@ -39,15 +39,15 @@ async def create_agent(
 
 @router.get("", summary="List agents")
 async def list_agents(
-    principal: Reader,
+    principal: Annotated[Principal, require("agents:read", narrows=True)],
     backend: TheBackend,
     name: Annotated[str | None, Query(max_length=63, description="a part of the name")] = None,
     state: AgentState | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Agent]:
-    """Agents of the organisation, newest first."""
-    return await backend.agents.listed(principal.org_id, name=name, state=state, limit=limit, cursor=cursor)
+    """Agents of the organisation, newest first; a key that is confined to some sees those."""
+    return await backend.agents.listed(principal, name=name, state=state, limit=limit, cursor=cursor)
 
 
 @router.get("/{agent_id}", summary="Show an agent")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from backend.permissions import Principal, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
-from backend.schemas.api_keys import ApiKey, CreateApiKey, CreatedApiKey
+from backend.schemas.api_keys import ApiKey, CreateApiKey, CreatedApiKey, RotateApiKey
 from backend.services.idempotency import created
 from services.chassis.contract import Page
 
@@ -41,6 +41,27 @@ async def list_api_keys(
 ) -> Page[ApiKey]:
     """Keys of the organisation without their secrets, newest first; revoked ones too."""
     return await backend.api_keys.listed(principal.org_id, limit, cursor)
+
+
+@router.post(
+    "/{api_key_id}/rotate", status_code=201, response_model=CreatedApiKey, summary="Rotate an API key"
+)
+async def rotate_api_key(
+    api_key_id: UUID,
+    principal: Annotated[Principal, require("api_keys:write")],
+    request: Request,
+    backend: TheBackend,
+    rotate: RotateApiKey | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """A new key that may do the same; the old one works on for the overlap, and then no more."""
+    overlap = (rotate or RotateApiKey()).overlap_seconds
+
+    async def make() -> Response:
+        key = await backend.api_keys.rotate(principal, api_key_id, overlap)
+        return created(key, f"/api/v1/api-keys/{key.id}")
+
+    return await backend.idempotency.once(request, principal, make)
 
 
 @router.delete("/{api_key_id}", status_code=204, summary="Revoke an API key")

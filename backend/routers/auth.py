@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from backend.middleware.cookies import REFRESH_COOKIE, clear_cookies, refuse_foreign_site, set_cookies
 from backend.permissions import Principal, anyone_known, public
-from backend.routing import TheBackend, api_router
+from backend.routing import TheBackend, api_router, note_person
 from backend.schemas.auth import AccessToken, Login, Me, Refresh
 from backend.services.sessions import Signed
 from backend.stores.session_store import SessionIdentity
@@ -33,7 +33,7 @@ async def log_in(login: Login, request: Request, response: Response, backend: Th
     """Exchange an e-mail address and a password for an access token and a session."""
     address = request.client.host if request.client else None
     signed = await backend.sessions.log_in(login, request.headers.get("user-agent"), address)
-    _note_principal(request, signed.session_id, signed.identity)
+    _note(request, signed.session_id, signed.identity)
     cli = login.client == "cli"
     if not cli:
         set_cookies(response, request, signed.refresh_token, backend.settings.session_days)
@@ -60,7 +60,7 @@ async def refresh_session(
         ended = problem_response(error, request.url.path)
         clear_cookies(ended)
         return ended
-    _note_principal(request, signed.session_id, signed.identity)
+    _note(request, signed.session_id, signed.identity)
     if not from_body:
         set_cookies(response, request, signed.refresh_token, backend.settings.session_days)
     return _answer(backend, signed, show_refresh=from_body)
@@ -77,26 +77,17 @@ async def log_out(request: Request, backend: TheBackend, given: GivenToken = Non
         ended = await backend.sessions.log_out(token)
         if ended is not None:
             backend.authentication.forget(ended[0])
-            _note_principal(request, *ended)
+            _note(request, *ended)
     response = Response(status_code=204)
     clear_cookies(response)
     return response
 
 
 @router.get("/me", summary="Who am I")
-async def get_me(principal: Annotated[Principal, anyone_known()], backend: TheBackend) -> Me:
+async def get_me(principal: Annotated[Principal, anyone_known(narrows=True)], backend: TheBackend) -> Me:
     """Who the caller is, for which organisation, and what it may do."""
     return await backend.organisations.me(principal)
 
 
-def _note_principal(request: Request, session_id: UUID, identity: SessionIdentity) -> None:
-    # The record of this very request names who it turned out to be.
-    request.state.principal = Principal(
-        kind="user",
-        id=identity.user_id,
-        label=identity.email,
-        org_id=identity.org_id,
-        permissions=frozenset(),
-        role=identity.role,
-        session_id=session_id,
-    )
+def _note(request: Request, session_id: UUID, identity: SessionIdentity) -> None:
+    note_person(request, identity.user_id, identity.email, identity.org_id, session_id)

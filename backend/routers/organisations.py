@@ -3,16 +3,25 @@
 from typing import Annotated
 from uuid import UUID
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.permissions import Principal, anyone_known, require
 from backend.routing import IdempotencyKey, TheBackend, api_router
-from backend.schemas.organisations import CreateOrganisation, Member, Organisation, PatchOrganisation
+from backend.schemas.organisations import (
+    CreateOrganisation,
+    Member,
+    Organisation,
+    PasswordReset,
+    PatchMember,
+    PatchOrganisation,
+)
 from backend.services.idempotency import created
 from services.chassis.errors import NotFound
 
 router = api_router("/organisations", "organisations")
+MemberWriter = Annotated[Principal, require("members:write")]
 
 
 def _own(principal: Principal, organisation_id: UUID) -> None:
@@ -36,7 +45,7 @@ async def create_organisation(
     backend: TheBackend,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """A new organisation, owned by the person who asks; log in to it by its slug."""
+    """A new organisation, owned by the person who asks; switch to it, or log in to it by its slug."""
 
     async def make() -> Response:
         organisation = await backend.organisations.found(principal, new)
@@ -68,10 +77,53 @@ async def patch_organisation(
     return await backend.organisations.rename(principal, patch.name)
 
 
+@router.delete("/{organisation_id}", status_code=204, summary="Delete an organisation")
+async def delete_organisation(
+    organisation_id: UUID,
+    principal: Annotated[Principal, require("organisations:delete")],
+    backend: TheBackend,
+    confirm: Annotated[str, Query(max_length=100, description="the organisation's slug")],
+) -> None:
+    """End the organisation for everybody in it; refused while it has agents."""
+    _own(principal, organisation_id)
+    await backend.organisations.delete(principal, confirm)
+
+
 @router.get("/{organisation_id}/members", summary="List members")
 async def list_members(
     organisation_id: UUID, principal: Annotated[Principal, require("members:read")], backend: TheBackend
 ) -> list[Member]:
     """Who belongs to the organisation, and in which role."""
     _own(principal, organisation_id)
-    return await backend.organisations.members(principal)
+    return await backend.members.listed(principal.org_id)
+
+
+@router.patch("/{organisation_id}/members/{user_id}", summary="Change a member's role")
+async def patch_member(
+    organisation_id: UUID, user_id: UUID, patch: PatchMember, principal: MemberWriter, backend: TheBackend
+) -> Member:
+    """Give a member another role, none above your own; it counts at once."""
+    _own(principal, organisation_id)
+    return await backend.members.change_role(principal, user_id, patch.role)
+
+
+@router.delete("/{organisation_id}/members/{user_id}", status_code=204, summary="Remove a member")
+async def remove_member(
+    organisation_id: UUID, user_id: UUID, principal: MemberWriter, backend: TheBackend
+) -> None:
+    """End a membership, with the member's API keys; the last owner stays."""
+    _own(principal, organisation_id)
+    await backend.members.remove(principal, user_id)
+
+
+@router.post(
+    "/{organisation_id}/members/{user_id}/password-reset",
+    status_code=201,
+    summary="Allow a member a new password",
+)
+async def create_password_reset(
+    organisation_id: UUID, user_id: UUID, principal: MemberWriter, backend: TheBackend
+) -> PasswordReset:
+    """A one-time token to pass on; refused for a person who belongs to another organisation too."""
+    _own(principal, organisation_id)
+    return await backend.members.allow_reset(principal, user_id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from backend.permissions import Principal, anyone_known, public, require
 from backend.routing import Cursor, Limit, Problem, TheBackend, api_router
-from backend.schemas.auth import AuditRecord
+from backend.schemas.audit import AuditRecord
 from backend.schemas.platform import AskTicket, CordonNode, Index, Services, WebSocketTicket
 from services.chassis import __version__
 from services.chassis.contract import Page

@@ -1,11 +1,14 @@
-"""Logging in and staying so."""
+"""Logging in and staying so; the sessions and the password of a person."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, SecretStr
 
 from services.chassis.contract import Contract, Request, Timestamp
+
+LEAST_PASSWORD_LENGTH = 12
+NewPassword = Annotated[SecretStr, Field(min_length=LEAST_PASSWORD_LENGTH, max_length=1024)]
 
 
 class Login(Request):
@@ -44,19 +47,37 @@ class Me(Contract):
     role: str | None
     permissions: list[str]
     session_id: UUID | None = None
+    agents: list[UUID] | None = Field(None, description="the only agents that the key reaches")
 
 
-class AuditRecord(Contract):
-    """One recorded write."""
+class OwnSession(Contract):
+    """A login of the caller: from which device and address, and when it was last renewed."""
 
     id: UUID
-    occurred_at: Timestamp
-    actor_kind: str
-    actor_id: UUID | None = None
-    actor_label: str
-    action: str = Field(description="operation id of the route")
-    target_kind: str | None = None
-    target_id: str | None = None
-    status: int
-    request_id: str | None = None
+    current: bool
+    organisation_slug: str
+    user_agent: str | None = None
     ip: str | None = None
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
+
+
+class Revoked(Contract):
+    """How many were ended."""
+
+    revoked: int
+
+
+class ChangePassword(Request):
+    """The present password and the next one."""
+
+    current_password: SecretStr = Field(min_length=1, max_length=1024)
+    new_password: NewPassword
+
+
+class ResetPassword(Request):
+    """The one-time token that an administrator passed on, and the next password."""
+
+    token: str = Field(min_length=20, max_length=200)
+    new_password: NewPassword

@@ -105,10 +105,18 @@ class Agents:
         return agent
 
     async def listed(
-        self, org_id: UUID, *, name: str | None, state: AgentState | None, limit: int, cursor: str | None
+        self,
+        principal: Principal,
+        *,
+        name: str | None,
+        state: AgentState | None,
+        limit: int,
+        cursor: str | None,
     ) -> Page[Agent]:
-        """Agents, newest first."""
-        agents = await self._store.listed(org_id, name, state, id_cursor(cursor), limit + 1)
+        """Agents that the principal sees, newest first."""
+        agents = await self._store.listed(
+            principal.org_id, name, state, id_cursor(cursor), limit + 1, principal.agents
+        )
         return page(agents, limit, lambda agent: agent.id)
 
     async def versions(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from backend.cursors import id_cursor, page
-from backend.schemas.auth import AuditRecord
+from backend.schemas.audit import AuditRecord
 from backend.stores.audit_store import AuditEntry, AuditStore
 from services.chassis.contract import Page
 

@@ -63,14 +63,25 @@ class Authentication:
         return principal
 
     def forget(self, principal_id: UUID) -> None:
-        """A key or a session ended: do not believe what is remembered of it."""
+        """A key, a session, a person or an account has changed: do not believe what is remembered of it."""
         gone = [
             credential
             for credential, known in self._remembered.items()
-            if principal_id in (known.principal.id, known.principal.session_id)
+            if principal_id
+            in (
+                known.principal.id,
+                known.principal.session_id,
+                known.principal.person,
+                known.principal.account,
+            )
         ]
         for credential in gone:
             del self._remembered[credential]
+
+    def forget_organisation(self, org_id: UUID) -> None:
+        """An organisation ended: do not believe what is remembered of anybody in it."""
+        kept = ((each, known) for each, known in self._remembered.items() if known.principal.org_id != org_id)
+        self._remembered = OrderedDict(kept)
 
     async def note_used_keys(self) -> None:
         """Store when keys were last used."""
@@ -88,35 +99,42 @@ class Authentication:
         if credential.startswith(KEY_MARK):
             return await self._key_holder(credential)
         claims = self._tokens.read(credential)
-        identity = await self._sessions.identity(claims.session_id)
-        if identity is None or identity.user_id != claims.user_id or identity.org_id != claims.org_id:
+        identity = await self._sessions.identity(claims.session_id, claims.org_id)
+        if identity is None or identity.user_id != claims.user_id:
             raise Unauthenticated("the session has ended; log in again")
+        operator = self._operator(identity.slug)
         return Principal(
             kind="user",
             id=identity.user_id,
             label=identity.email,
             org_id=identity.org_id,
-            permissions=permissions_of(identity.role, operator=self._operator(identity.slug)),
+            permissions=permissions_of(identity.role, operator=operator),
             role=identity.role,
             session_id=claims.session_id,
+            person=identity.user_id,
+            operator=operator,
         )
 
     async def _key_holder(self, credential: str) -> Principal:
         if not looks_like_api_key(credential):
             raise Unauthenticated("the API key is not valid")
         identity = await self._keys.identity(token_hash(credential))
-        if identity is None:
+        if identity is None or identity.role is None:
             raise Unauthenticated("the API key is not valid")
         if identity.expired:
             raise TokenExpired("the API key has expired")
         self._used_keys.add(identity.id)
-        granted = permissions_of("owner", operator=self._operator(identity.slug))
+        operator = self._operator(identity.slug)
         return Principal(
             kind="key",
             id=identity.id,
-            label=identity.name,
+            label=f"{identity.account}/{identity.name}" if identity.account else identity.name,
             org_id=identity.org_id,
-            permissions=granted.intersection(identity.scopes),
+            permissions=permissions_of(identity.role, operator=operator).intersection(identity.scopes),
+            person=identity.user_id,
+            account=identity.service_account_id,
+            agents=None if identity.agents is None else frozenset(identity.agents),
+            operator=operator,
         )
 
     def _operator(self, slug: str) -> bool:

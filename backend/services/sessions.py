@@ -9,6 +9,7 @@ comes back after the grace was stolen or copied: the whole session ends.
 from dataclasses import dataclass
 from uuid import UUID
 
+from backend.permissions import Principal
 from backend.schemas.auth import Login
 from backend.services.lockout import Lockout
 from backend.services.passwords import Passwords
@@ -24,10 +25,12 @@ from backend.tokens import (
     token_hash,
 )
 from services.chassis.clock import Clock
+from services.chassis.database import Database
 from services.chassis.errors import (
     BadCredentials,
     Conflict,
     Forbidden,
+    NotFound,
     TokenExpired,
     TokenReused,
     Unauthenticated,
@@ -49,6 +52,7 @@ class Sessions:
 
     def __init__(
         self,
+        db: Database,
         identities: IdentityStore,
         store: SessionStore,
         passwords: Passwords,
@@ -57,6 +61,7 @@ class Sessions:
         settings: BackendSettings,
         clock: Clock,
     ) -> None:
+        self._db = db
         self._identities = identities
         self._store = store
         self._passwords = passwords
@@ -99,6 +104,19 @@ class Sessions:
         await self._store.revoke(session_id, "logged out")
         return session_id, identity
 
+    async def switch(self, principal: Principal, organisation: str) -> str:
+        """Let a session act for another organisation of its person; returns an access token for that one."""
+        assert principal.session_id is not None
+        chosen = [
+            each
+            for each in await self._identities.organisations_of(principal.id)
+            if organisation in (each.slug, str(each.id))
+        ]
+        if not chosen:
+            raise NotFound(f"you are not a member of an organisation {organisation}")
+        await self._store.move(principal.session_id, chosen[0].id)
+        return (await self._signed(principal.session_id, "")).access_token
+
     async def _check_password(self, login: Login, address: str | None) -> Account:
         password = login.password.get_secret_value()
         async with self._lockout.attempt(login.email, address) as attempt:
@@ -108,7 +126,9 @@ class Sessions:
         if account is None or not attempt.succeeded:
             raise BadCredentials("the e-mail address or the password is wrong")
         if self._passwords.needs_rehash(account.password_hash):
-            await self._identities.set_password_hash(account.id, await self._passwords.hash(password))
+            password_hash = await self._passwords.hash(password)
+            async with self._db.system() as connection:
+                await self._identities.set_password_hash(connection, account.id, password_hash)
         return account
 
     async def _chosen_organisation(self, account: Account, slug: str | None) -> UUID:

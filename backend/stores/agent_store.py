@@ -1,5 +1,6 @@
 """Agents and their versions: tables agents, agent_versions; reads agent_status and agent_instances."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -91,21 +92,39 @@ class AgentStore:
         return _agent(row) if row else None
 
     async def listed(
-        self, org_id: UUID, name: str | None, state: AgentState | None, before: UUID | None, limit: int
+        self,
+        org_id: UUID,
+        name: str | None,
+        state: AgentState | None,
+        before: UUID | None,
+        limit: int,
+        among: Collection[UUID] | None = None,
     ) -> list[Agent]:
-        """Agents, newest first; `name` matches a part of the name."""
+        """Agents, newest first; `name` matches a part of the name, `among` null stands for all."""
         async with self._db.tenant(org_id) as connection:
             rows = await connection.fetch(
                 _AGENT + " AND ($2::text IS NULL OR position($2 IN a.name) > 0)"
                 " AND ($3::text IS NULL OR s.state = $3 OR s.state IS NULL AND $3 = 'pending')"
-                " AND ($4::uuid IS NULL OR a.id < $4) ORDER BY a.id DESC LIMIT $5",
+                " AND ($4::uuid IS NULL OR a.id < $4) AND ($6::uuid[] IS NULL OR a.id = ANY($6))"
+                " ORDER BY a.id DESC LIMIT $5",
                 org_id,
                 name,
                 state.value if state else None,
                 before,
                 limit,
+                None if among is None else list(among),
             )
         return [_agent(row) for row in rows]
+
+    async def known(self, org_id: UUID, agent_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the ids that are agents of the organisation."""
+        async with self._db.tenant(org_id) as connection:
+            rows = await connection.fetch(
+                "SELECT id FROM agents WHERE org_id = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL",
+                org_id,
+                list(agent_ids),
+            )
+        return {row["id"] for row in rows}
 
     async def lock(self, connection: Connection, org_id: UUID, agent_id: UUID) -> AgentRow | None:
         """One agent, for a change in this transaction."""

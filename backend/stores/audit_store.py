@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from backend.schemas.auth import AuditRecord
+from backend.schemas.audit import AuditRecord
 from services.chassis.database import Database
 
 

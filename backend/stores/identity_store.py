@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from backend.schemas.organisations import Member, Organisation
+from backend.schemas.organisations import Organisation
 from services.chassis.database import Connection, Database
 from services.chassis.errors import AlreadyExists
 from services.chassis.ids import new_id
@@ -37,9 +37,9 @@ class IdentityStore:
         )
         return Account(**row) if row else None
 
-    async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
-        """Replace a hash, as after its parameters were raised."""
-        await self._db.execute(
+    async def set_password_hash(self, connection: Connection, user_id: UUID, password_hash: str) -> None:
+        """Replace a hash: a new password, or the same under stronger parameters."""
+        await connection.execute(
             "UPDATE users SET password_hash = $2, updated_at = clock_timestamp() WHERE id = $1",
             user_id,
             password_hash,
@@ -49,7 +49,8 @@ class IdentityStore:
         """The organisations a user is a member of, the longest membership first."""
         rows = await self._db.fetch(
             "SELECT o.id, o.slug, o.name, o.created_at, m.role FROM members m"
-            " JOIN organisations o ON o.id = m.org_id WHERE m.user_id = $1 ORDER BY m.created_at, o.id",
+            " JOIN organisations o ON o.id = m.org_id AND o.deleted_at IS NULL"
+            " WHERE m.user_id = $1 ORDER BY m.created_at, o.id",
             user_id,
         )
         return [Organisation(**row) for row in rows]
@@ -58,7 +59,8 @@ class IdentityStore:
         """One organisation, by the id of the principal's own."""
         async with self._db.tenant(org_id) as connection:
             row = await connection.fetchrow(
-                "SELECT id, slug, name, created_at FROM organisations WHERE id = $1", org_id
+                "SELECT id, slug, name, created_at FROM organisations WHERE id = $1 AND deleted_at IS NULL",
+                org_id,
             )
         return Organisation(**row) if row else None
 
@@ -71,14 +73,21 @@ class IdentityStore:
                 name,
             )
 
-    async def members(self, org_id: UUID) -> list[Member]:
-        """Who belongs to an organisation."""
-        rows = await self._db.fetch(
-            "SELECT u.id AS user_id, u.email, u.name, m.role, m.created_at AS joined_at FROM members m"
-            " JOIN users u ON u.id = m.user_id WHERE m.org_id = $1 ORDER BY m.created_at, u.id",
-            org_id,
+    async def delete(self, connection: Connection, org_id: UUID) -> int:
+        """End an organisation, unless it has agents: returns how many; its slug is free again at the end."""
+        await connection.execute("SELECT FROM organisations WHERE id = $1 FOR UPDATE", org_id)
+        row = await connection.fetchrow(
+            "SELECT count(*) AS agents FROM agents WHERE org_id = $1 AND deleted_at IS NULL", org_id
         )
-        return [Member(**row) for row in rows]
+        assert row is not None
+        if row["agents"] == 0:
+            # No slug that the API accepts has a tilde.
+            await connection.execute(
+                "UPDATE organisations SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(),"
+                " slug = slug || '~' || id WHERE id = $1 AND deleted_at IS NULL",
+                org_id,
+            )
+        return int(row["agents"])
 
     async def found(self, slug: str, name: str, owner_id: UUID) -> Organisation:
         """Create an organisation with its owner."""

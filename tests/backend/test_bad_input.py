@@ -166,18 +166,21 @@ async def test_a_key_without_the_scope_opens_nothing_but_its_own(
 
 async def test_unknown_ids_are_not_found(raw: httpx.AsyncClient) -> None:
     for method, path in GUARDED:
-        if not PARAMETER.search(path) or path.startswith("/api/v1/nodes"):
+        if not PARAMETER.search(path) or path.startswith(("/api/v1/nodes", "/api/v1/auth")):
             continue
         response = await raw.request(
             method,
             filled(path, str(new_id())),
+            params=CONFIRMED,
             json=GOOD_BODIES.get(path.rpartition("/")[2], {}) if method in {"POST", "PATCH"} else None,
             headers={"If-Match": "*"},
         )
         judge(response, (method, path), 404, 422)
 
 
+CONFIRMED = {"confirm": "yes"}
 GOOD_BODIES: dict[str, Any] = {
+    "{user_id}": {"role": "viewer"},
     "scale": {"replicas": 1},
     "rollback": {"version": 1},
     "{organisation_id}": {"name": "New"},
@@ -256,11 +259,16 @@ async def test_ids_of_another_organisation_do_not_exist(
         key = (await theirs.post("/api-keys", json={"name": "theirs", "scopes": ["agents:read"]})).json()[
             "id"
         ]
+        account = await theirs.post("/service-accounts", json={"name": "theirs", "role": "viewer"})
+        invited = await theirs.post("/invitations", json={"email": "a@b.example", "role": "viewer"})
         execution = await theirs.post(f"/agents/{agent}/executions", json={"input": 1})
         ids = {
             "agent_id": agent,
             "api_key_id": key,
             "organisation_id": str(other.org_id),
+            "user_id": str(other.user_id),
+            "invitation_id": invited.json()["id"],
+            "service_account_id": account.json()["id"],
             "execution_id": execution.json().get("id", str(new_id())),
             "digest": "0" * 64,
             "seq": "1",
@@ -270,7 +278,9 @@ async def test_ids_of_another_organisation_do_not_exist(
                 continue
             target = PARAMETER.sub(lambda match: ids[match[1]], path)
             sent = GOOD_BODIES.get(path.rpartition("/")[2], {}) if method in {"POST", "PATCH"} else None
-            response = await raw.request(method, target, json=sent, headers={"If-Match": "*"})
+            response = await raw.request(
+                method, target, json=sent, params=CONFIRMED, headers={"If-Match": "*"}
+            )
             judge(response, (method, target), 404)
         assert (await theirs.get(f"/agents/{agent}")).json()["revision"] == 1
         listed = await raw.get("/api/v1/executions", params={"agent_id": agent})
