@@ -6,8 +6,10 @@ import sys
 def main() -> None:
     """Run the command line and end with its exit code."""
     from agentplane_cli.app import app
+    from agentplane_cli.completion import get_ready
     from agentplane_cli.failure import Exit, Failure
 
+    get_ready()
     try:
         app()
     except Failure as failure:

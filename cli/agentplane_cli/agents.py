@@ -8,21 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
+from agentplane_cli import completion
 from agentplane_cli.api import Api
 from agentplane_cli.connection import connect
 from agentplane_cli.failure import Exit
 from agentplane_cli.output import Format, Output, age, memory, show_fields, show_json, show_list
 from agentplane_cli.problem import Explained
 from agentplane_cli.terminal import confirm_by_typing, say
+from agentplane_cli.watching import watchable
 
 app = typer.Typer(help="Agents: what is deployed, and how it stands.", no_args_is_help=True)
-AgentRef = Annotated[str, typer.Argument(metavar="AGENT", help="Name or id of the agent.")]
+AgentRef = Annotated[
+    str, typer.Argument(metavar="AGENT", help="Name or id of the agent.", autocompletion=completion.agents)
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 BAD_ENDS = frozenset({"crash_loop", "unschedulable"})
 POLL_SECONDS = 0.3
 
 
 @app.command("list")
+@watchable
 def list_agents(
     context: typer.Context,
     name: Annotated[str | None, typer.Option(help="Only names with this in them.")] = None,
@@ -46,6 +51,7 @@ def list_agents(
 
 
 @app.command()
+@watchable
 def show(context: typer.Context, agent: AgentRef, output: Output = Format.TABLE) -> None:
     """Show an agent: what is wanted of it and how it stands."""
     found = find_agent(connect(context), agent)
@@ -144,6 +150,7 @@ def versions(
 
 
 @app.command()
+@watchable
 def instances(context: typer.Context, agent: AgentRef, output: Output = Format.TABLE) -> None:
     """List the instances of an agent, with how they last ended."""
     api = connect(context)

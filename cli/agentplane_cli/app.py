@@ -8,7 +8,9 @@ from agentplane_cli import (
     agents,
     api_keys,
     brain,
+    completion,
     connection,
+    contexts,
     deploying,
     doctor,
     executions,
@@ -20,7 +22,9 @@ from agentplane_cli import (
     session,
     status,
     stores,
+    webhooks,
 )
+from agentplane_cli.watching import watchable
 
 app = typer.Typer(
     name="agentplane",
@@ -36,15 +40,18 @@ app.command()(install.install)
 app.command()(platform.up)
 app.command()(platform.down)
 app.command()(platform.restart)
-app.command()(status.status)
+app.command()(watchable(status.status))
 app.command()(logs.logs)
 app.command()(stores.migrate)
 app.command()(doctor.doctor)
 app.command()(stores.reset)
 app.command()(platform.dashboard)
 
+app.command()(completion.completion)
+
 # Any AgentPlane, over its API
 app.callback()(connection.remote)
+app.add_typer(contexts.app, name="contexts")
 app.command()(session.login)
 app.command()(session.logout)
 app.command()(session.whoami)
@@ -53,6 +60,7 @@ app.add_typer(agents.app, name="agents")
 app.command()(running.run)
 app.add_typer(executions.app, name="executions")
 app.add_typer(memory.app, name="memory")
-app.command()(brain.brain)
-app.command()(brain.services)
+app.command()(watchable(brain.brain))
+app.command()(watchable(brain.services))
 app.add_typer(api_keys.app, name="api-keys")
+app.add_typer(webhooks.app, name="webhooks")

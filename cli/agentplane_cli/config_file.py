@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentplane_cli.failure import Exit, Failure
+
 
 @dataclass
 class Session:
@@ -29,10 +31,18 @@ class Session:
 
 @dataclass
 class Config:
-    """The address in use, and the sessions by address."""
+    """The address in use, the sessions by address, and the names of addresses."""
 
     url: str | None = None
     sessions: dict[str, Session] = field(default_factory=dict)
+    contexts: dict[str, str] = field(default_factory=dict)
+
+    def address_of(self, context: str) -> str:
+        """The address a name stands for."""
+        if context not in self.contexts:
+            known = ", ".join(sorted(self.contexts)) or "none"
+            raise Failure(f"there is no context {context}; there are: {known}", Exit.NOT_FOUND)
+        return self.contexts[context]
 
 
 class ConfigFile:
@@ -50,7 +60,7 @@ class ConfigFile:
         except (FileNotFoundError, json.JSONDecodeError):
             return Config()
         sessions = {url: Session(**session) for url, session in stored.get("sessions", {}).items()}
-        return Config(stored.get("url"), sessions)
+        return Config(stored.get("url"), sessions, stored.get("contexts", {}))
 
     @contextlib.contextmanager
     def changed(self) -> Iterator[Config]:

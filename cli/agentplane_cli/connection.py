@@ -30,12 +30,17 @@ def remote(
         str | None,
         typer.Option(envvar=["AGENTPLANE_API_KEY", "AGENTPLANE_TOKEN"], help="API key or access token."),
     ] = None,
+    named: Annotated[
+        str | None, typer.Option("--context", envvar="AGENTPLANE_CONTEXT", help="Name of an address.")
+    ] = None,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end."),
     ] = False,
 ) -> None:
     """Run autonomous agents the way Kubernetes runs containers."""
+    if named is not None:
+        url = ConfigFile().read().address_of(named)
     context.obj = (url, api_key)
 
 

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import Annotated
-
-import typer
 
 from agentplane_cli.failure import Exit, Failure
+from agentplane_cli.output import Format, Output, show_json
 from agentplane_cli.terminal import columns, say
 
 STYLES = {"ok": "ok", "warn": "warn", "fail": "fail"}
 
-Output = Annotated[str, typer.Option("--output", "-o", metavar="FORMAT", help="table or json.")]
 
-
-def doctor(output: Output = "table") -> None:
+def doctor(output: Output = Format.TABLE) -> None:
     """Look for problems on this machine; ends with 1 when one would keep the platform from working."""
     from agentplane_cli.platform import open_platform
 
-    if output not in ("table", "json"):
-        raise Failure(f"-o takes table or json, not {output}", Exit.USAGE)
     platform = open_platform(prepare=False)
     from services.embedded.diagnosis import diagnose
 
     findings = diagnose(platform)
-    if output == "json":
-        say(json.dumps([asdict(finding) for finding in findings], indent=2))
+    if output is not Format.TABLE:
+        show_json([asdict(finding) for finding in findings])
     else:
         rows = [(finding.level, finding.name, finding.text) for finding in findings]
         lines = columns(rows, [STYLES[finding.level] for finding in findings])

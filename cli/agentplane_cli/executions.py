@@ -20,6 +20,7 @@ from agentplane_cli.output import (
     show_list,
 )
 from agentplane_cli.terminal import say
+from agentplane_cli.watching import watchable
 
 app = typer.Typer(help="Executions: work that agents were given.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="EXECUTION", help="Id of the execution.")]
@@ -27,6 +28,7 @@ MOST_STEPS = 10_000
 
 
 @app.command("list")
+@watchable
 def list_executions(
     context: typer.Context,
     agent: Annotated[str | None, typer.Option(help="Only of this agent (name or id).")] = None,
@@ -52,6 +54,7 @@ def list_executions(
 
 
 @app.command()
+@watchable
 def show(context: typer.Context, execution: Id, output: Output = Format.TABLE) -> None:
     """Show an execution with its output or its error."""
     document = connect(context).get(f"/executions/{execution}")

@@ -1,10 +1,11 @@
-"""Answers of the API as tables for people or JSON for programs."""
+"""Answers of the API as tables for people, or as JSON or YAML for programs."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -27,14 +28,31 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
 
 
-Output = Annotated[Format, typer.Option("--output", "-o", help="table or json.")]
+_FORM: ContextVar[Format] = ContextVar("form", default=Format.JSON)
+
+
+def _chosen(given: Format) -> Format:
+    # To a command JSON and YAML are the same: the document. How it is written is decided in `show_json`.
+    _FORM.set(given)
+    return Format.JSON if given is Format.YAML else given
+
+
+Output = Annotated[
+    Format, typer.Option("--output", "-o", callback=_chosen, help="table, json or yaml.", show_default=False)
+]
 Row = Callable[[dict[str, Any]], Sequence[Any]]
 
 
 def show_json(document: Any) -> None:
-    """The document as it came."""
+    """The document as it came, in the form that was asked for."""
+    if _FORM.get() is Format.YAML:
+        import yaml
+
+        say(yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip())
+        return
     say(json.dumps(document, indent=2, ensure_ascii=False))
 
 

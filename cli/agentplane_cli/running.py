@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agentplane_cli.agents import find_agent
+from agentplane_cli.agents import AgentRef, find_agent
 from agentplane_cli.api import Api
 from agentplane_cli.connection import connect
 from agentplane_cli.executions import show_result, summary
@@ -23,30 +23,45 @@ from agentplane_cli.terminal import say, styled
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
 LONGEST_WAIT = 50.0
 
-Agent = Annotated[str, typer.Argument(help="Name or id of the agent.")]
 Input = Annotated[
     str | None,
     typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="Input; plain text is taken as such."),
 ]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show what happens while it happens.")]
+Thread = Annotated[str | None, typer.Option(help="Thread; of its executions one runs at a time.")]
+OnBusy = Annotated[
+    str | None,
+    typer.Option(metavar="POLICY", help="When the thread is at work: enqueue, reject, interrupt, rollback."),
+]
+Key = Annotated[str | None, typer.Option(help="Of executions with the same key one runs at a time.")]
+Priority = Annotated[int | None, typer.Option(min=-10, max=10, help="Higher goes first.")]
 Timeout = Annotated[int | None, typer.Option(min=1, max=86_400, help="Seconds the execution may take.")]
 Detach = Annotated[bool, typer.Option("--no-wait", help="Only queue it, and print its id.")]
 
 
 def run(
     context: typer.Context,
-    agent: Agent,
+    agent: AgentRef,
     given: Input = None,
     follow: Follow = False,
+    thread: Thread = None,
+    on_busy: OnBusy = None,
+    concurrency_key: Key = None,
+    priority: Priority = None,
     timeout: Timeout = None,
     no_wait: Detach = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Run an agent, wait, and print its output."""
     api = connect(context)
-    body: dict[str, Any] = {"input": read_input(given)}
-    if timeout is not None:
-        body["timeout_seconds"] = timeout
+    asked = {
+        "thread_id": thread,
+        "on_busy": on_busy,
+        "concurrency_key": concurrency_key,
+        "priority": priority,
+        "timeout_seconds": timeout,
+    }
+    body = {"input": read_input(given), **{name: value for name, value in asked.items() if value is not None}}
     found = find_agent(api, agent)
     execution = api.post_once(f"/agents/{found['id']}/executions", body, str(uuid.uuid4()))
     if no_wait:
