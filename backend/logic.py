@@ -8,6 +8,7 @@ from backend.services.agent_changes import AgentChanges
 from backend.services.agents import Agents
 from backend.services.api_keys import ApiKeys
 from backend.services.audit import Audit
+from backend.services.audit_chain import AuditChain
 from backend.services.authentication import Authentication
 from backend.services.bundles import Bundles
 from backend.services.dashboard import Dashboard
@@ -75,6 +76,7 @@ class Backend:
     members: Members
     invitations: Invitations
     audit: Audit
+    audit_chain: AuditChain
     rate_limit: RateLimit
     idempotency: Idempotency
     agents: Agents
@@ -98,6 +100,10 @@ class Backend:
     async def wake_brain(self) -> None:
         """Have the brain look at what changed."""
         await self.waking.wake()
+
+    async def chain_audit(self, fence: Fence) -> None:
+        """Chain the audit records written since the last time."""
+        await self.audit_chain.extend(fence)
 
     async def note_used_keys(self) -> None:
         """Store when keys were last used."""

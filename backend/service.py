@@ -12,6 +12,7 @@ from backend.routers import ROUTERS, open_paths
 from backend.services.agent_changes import AgentChanges
 from backend.services.agents import Agents
 from backend.services.audit import Audit
+from backend.services.audit_chain import AuditChain
 from backend.services.bundles import MOST_BYTES, Bundles
 from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
@@ -24,6 +25,7 @@ from backend.services.tickets import Tickets
 from backend.services.waking import Waking
 from backend.settings import BackendSettings
 from backend.stores.agent_store import AgentStore
+from backend.stores.audit_chain_store import AuditChainStore
 from backend.stores.audit_store import AuditStore
 from backend.stores.bundle_store import BundleStore
 from backend.stores.idempotency_store import IdempotencyStore
@@ -64,6 +66,7 @@ def build(resources: Resources) -> Backend:
         members=identity.members,
         invitations=identity.invitations,
         audit=Audit(AuditStore(db)),
+        audit_chain=AuditChain(db, AuditChainStore(db)),
         rate_limit=RateLimit(resources.cache, settings.requests_per_minute),
         idempotency=Idempotency(kept.idempotency, tokens),
         agents=agents,
@@ -134,6 +137,7 @@ service = Service(
     routes=ROUTERS,
     loops=[
         every(10, Backend.wake_brain, woken_by=lambda backend: backend.waking.waiting),
+        every(1, Backend.chain_audit, exclusive=True),
         every(30, Backend.note_used_keys),
         every(30, Backend.bury, exclusive=True),
         every(3600, Backend.sweep, exclusive=True),

@@ -1,4 +1,4 @@
-"""The platform itself: the brain's view, services, nodes, the audit log, live tickets."""
+"""The platform itself: the brain's view, services, nodes, live tickets."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,11 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from backend.permissions import Principal, anyone_known, public, require
-from backend.routing import Cursor, Limit, Problem, TheBackend, api_router
-from backend.schemas.audit import AuditRecord
+from backend.routing import Problem, TheBackend, api_router
 from backend.schemas.platform import AskTicket, CordonNode, Index, Services, WebSocketTicket
 from services.chassis import __version__
-from services.chassis.contract import Page
 from services.contracts.control_brain import BrainState
 from services.contracts.node_manager import Cordon
 from services.contracts.nodes import Node
@@ -69,17 +67,6 @@ async def cordon_node(
 ) -> Node:
     """Stop or resume placing instances on a node; with drain its instances move away."""
     return await backend.nodes.cordon(node_id, Cordon(cordoned=cordon.cordoned, drain=cordon.drain))
-
-
-@router.get("/audit", summary="Read the audit log")
-async def list_audit(
-    principal: Annotated[Principal, require("audit:read")],
-    backend: TheBackend,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Page[AuditRecord]:
-    """Every write of the organisation, newest first."""
-    return await backend.audit.listed(principal.org_id, limit, cursor)
 
 
 @router.post("/ws-ticket", status_code=201, summary="Get a WebSocket ticket")

@@ -6,13 +6,18 @@ cost few commits and none of them waits longer than two.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
+
 from backend.cursors import id_cursor, page
 from backend.schemas.audit import AuditRecord
-from backend.stores.audit_store import AuditEntry, AuditStore
+from backend.services.audit_chain import record_of
+from backend.stores.audit_store import AuditEntry, AuditSearch, AuditStore
 from services.chassis.contract import Page
+from services.chassis.database import Row
 
 MOST_AT_ONCE = 500
 
@@ -45,10 +50,19 @@ class Audit:
             if not mine.stored and mine in self._waiting:
                 self._waiting.remove(mine)
 
-    async def listed(self, org_id: UUID, limit: int, cursor: str | None) -> Page[AuditRecord]:
-        """An organisation's records, newest first."""
-        records = await self._store.listed(org_id, id_cursor(cursor), limit + 1)
+    async def listed(
+        self, org_id: UUID, search: AuditSearch, limit: int, cursor: str | None
+    ) -> Page[AuditRecord]:
+        """An organisation's records that a search finds, newest first."""
+        records = await self._store.listed(org_id, search, id_cursor(cursor), limit + 1)
         return page(records, limit, lambda record: record.id)
+
+    async def exported(self, org_id: UUID, search: AuditSearch) -> AsyncIterator[bytes]:
+        """Records as lines of JSON, oldest first: place and hash in the chain, and what was hashed."""
+        after: UUID | None = None
+        while rows := await self._store.oldest(org_id, search, after, MOST_AT_ONCE):
+            yield b"".join(map(_line, rows))
+            after = rows[-1]["id"]
 
     async def _store_waiting(self) -> None:
         group = self._waiting[:MOST_AT_ONCE]
@@ -56,3 +70,9 @@ class Audit:
         for each in group:
             each.stored = True
         self._waiting = [each for each in self._waiting if not each.stored]
+
+
+def _line(row: Row) -> bytes:
+    chained = row["hash"].hex() if row["hash"] else None
+    document = {"position": row["position"], "hash": chained, "record": record_of(row)}
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS)
