@@ -19,6 +19,7 @@ from backend.routers import (
     organisations,
     platform_ops,
     service_accounts,
+    webhooks,
 )
 
 ROUTERS = [
@@ -35,6 +36,7 @@ ROUTERS = [
     memory.router,
     data.router,
     bundles.router,
+    webhooks.router,
     audit.router,
     platform_ops.router,
     docs.router,

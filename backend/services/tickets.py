@@ -16,6 +16,7 @@ _NEEDED: dict[Channel, str] = {
     "executions": "executions:read",
     "nodes": "nodes:read",
     "logs": "logs:read",
+    "webhooks": "webhooks:read",
 }
 
 

@@ -47,6 +47,10 @@ class Api:
         """The answer to bytes."""
         return _json(self._send("POST", path, content=content, headers={"Content-Type": kind}, timeout=300))
 
+    def patch(self, path: str, body: Any) -> Any:
+        """The answer to a PATCH."""
+        return _json(self._send("PATCH", path, body=body))
+
     def delete(self, path: str) -> None:
         """Remove what is at a path."""
         self._send("DELETE", path)

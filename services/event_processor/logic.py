@@ -21,11 +21,14 @@ from services.contracts.event_processor import DeadLetter
 from services.contracts.executions import ExecutionChanged
 from services.contracts.live import UI_UPDATES, Channel, FeedEntry, UiUpdated, UpdateData
 from services.contracts.nodes import NodeChanged
+from services.contracts.webhooks import WebhookDisabled
+from services.event_processor.deliverer import Deliverer
 from services.event_processor.history_store import HistoryStore
 from services.event_processor.letter_store import LetterStore
 from services.event_processor.live_state import Change, LiveState
-from services.event_processor.projection import AgentHalf, agent_halves, feed_entry, gone
+from services.event_processor.projection import CHANNELS, AgentHalf, agent_halves, feed_entry, gone
 from services.event_processor.settings import EventSettings
+from services.event_processor.webhooks import Webhooks
 
 log = structlog.get_logger()
 
@@ -43,6 +46,8 @@ class Events:
         bus: Bus,
         outbox: Outbox,
         settings: EventSettings,
+        webhooks: Webhooks,
+        deliverer: Deliverer,
     ) -> None:
         self._live = live
         self._history = history
@@ -50,6 +55,9 @@ class Events:
         self._bus = bus
         self._outbox = outbox
         self._settings = settings
+        self.webhooks = webhooks
+        self._deliverer = deliverer
+        self.due = asyncio.Event()
         self._waiting: deque[tuple[Change | None, UiUpdated]] = deque()
         self._room = asyncio.Event()
         self._whole = False
@@ -66,6 +74,27 @@ class Events:
     async def node_event(self, event: NodeChanged) -> None:
         """Announce a change of a node; nodes belong to no organisation and have no feed."""
         await self._take(event, "nodes")
+
+    async def webhook_event(self, event: WebhookDisabled) -> None:
+        """Announce that a webhook was disabled."""
+        await self._take(event, "webhooks")
+
+    async def fan_out(self, fence: Fence) -> None:
+        """Make a delivery of each new event for each webhook that wants it."""
+        if await self.webhooks.fan_out(fence, list(CHANNELS)):
+            self.due.set()
+
+    async def deliver(self) -> None:
+        """Send what is due at webhooks."""
+        await self._deliverer.deliver()
+
+    async def bury_webhooks(self, fence: Fence) -> None:
+        """Destroy what deleted webhooks left in the vault."""
+        await self.webhooks.bury()
+
+    async def close(self) -> None:
+        """Close the connections to webhooks."""
+        await self._deliverer.close()
 
     async def project(self) -> None:
         """Write the events that wait to Redis, then tell the open pages."""
@@ -101,8 +130,9 @@ class Events:
             log.info("live_state.rebuilt", agents=agents, whole=self._whole)
 
     async def sweep(self, fence: Fence) -> None:
-        """Forget events and receipts that are too old to matter."""
+        """Forget events, receipts and deliveries that are too old to matter."""
         await self._outbox.sweep()
+        await self.webhooks.sweep()
 
     async def events(
         self, org_id: UUID, agent_id: UUID | None, limit: int, cursor: str | None

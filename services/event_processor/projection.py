@@ -23,11 +23,13 @@ from services.contracts.agents import (
 from services.contracts.executions import EXECUTION_EVENTS
 from services.contracts.live import Channel, FeedEntry
 from services.contracts.nodes import NODE_EVENTS
+from services.contracts.webhooks import WEBHOOK_EVENTS
 
 CHANNELS: dict[str, Channel] = {
     AGENT_EVENTS.subject: "agents",
     EXECUTION_EVENTS.subject: "executions",
     NODE_EVENTS.subject: "nodes",
+    WEBHOOK_EVENTS.subject: "webhooks",
 }
 
 

@@ -14,7 +14,7 @@ TheSecrets = Annotated[Secrets, Logic(Secrets)]
 Prefix = Annotated[str, Query(max_length=200)]
 
 
-@router.put("", dependencies=[only("backend", "cli")])
+@router.put("", dependencies=[only("backend", "cli", "event-processor")])
 async def put_secret(secret: PutSecret, org_id: TheOrg, secrets: TheSecrets) -> SecretInfo:
     """Store a new version of a secret."""
     return await secrets.put(org_id, secret)
@@ -26,7 +26,7 @@ async def list_secrets(org_id: TheOrg, secrets: TheSecrets, prefix: Prefix = "")
     return await secrets.listed(org_id, prefix)
 
 
-@router.get("/value", dependencies=[only("agent-gateway")])
+@router.get("/value", dependencies=[only("agent-gateway", "event-processor")])
 async def reveal_secret(
     org_id: TheOrg, caller: TheCaller, secrets: TheSecrets, path: Annotated[str, Query(max_length=200)]
 ) -> RevealedSecret:
@@ -34,7 +34,7 @@ async def reveal_secret(
     return await secrets.reveal(org_id, path, caller.service)
 
 
-@router.delete("", status_code=204, dependencies=[only("backend", "cli")])
+@router.delete("", status_code=204, dependencies=[only("backend", "cli", "event-processor")])
 async def destroy_secrets(
     org_id: TheOrg, secrets: TheSecrets, prefix: Annotated[str, Query(min_length=1, max_length=200)]
 ) -> None:
