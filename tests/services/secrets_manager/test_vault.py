@@ -64,3 +64,18 @@ async def test_destroying_leaves_nothing(platform: TestPlatform) -> None:
     await backend.put(org_id, PutSecret(path="gone/x", value="v", actor="test"))
     await backend.destroy(org_id, "gone/")
     assert await backend.list_secrets(org_id) == []
+
+
+async def test_the_event_processor_has_to_do_with_webhooks_only(platform: TestPlatform) -> None:
+    org_id = await make_organisation(platform.db)
+    everything = platform.client(SecretsManagerClient)
+    await everything.put(org_id, PutSecret(path="agents/a/env/KEY", value="v", actor="user:test"))
+    confined = platform.client(SecretsManagerClient, "event-processor")
+    with pytest.raises(Forbidden):
+        await confined.reveal(org_id, "agents/a/env/KEY")
+    with pytest.raises(Forbidden):
+        await confined.put(org_id, PutSecret(path="agents/a/env/KEY", value="w", actor="user:test"))
+    with pytest.raises(Forbidden):
+        await confined.destroy(org_id, "agents/")
+    await confined.put(org_id, PutSecret(path="webhooks/a/1", value="v", actor="user:test"))
+    assert (await confined.reveal(org_id, "webhooks/a/1")).value == "v"
