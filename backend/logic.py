@@ -20,6 +20,7 @@ from backend.services.members import Members
 from backend.services.node_view import Nodes
 from backend.services.organisations import Organisations
 from backend.services.own_account import OwnAccount
+from backend.services.passwords import Passwords
 from backend.services.rate_limit import RateLimit
 from backend.services.service_accounts import ServiceAccounts
 from backend.services.service_table import ServiceTable
@@ -75,6 +76,7 @@ class Backend:
     organisations: Organisations
     members: Members
     invitations: Invitations
+    passwords: Passwords
     audit: Audit
     audit_chain: AuditChain
     rate_limit: RateLimit
@@ -108,6 +110,11 @@ class Backend:
     async def note_used_keys(self) -> None:
         """Store when keys were last used."""
         await self.authentication.note_used_keys()
+
+    async def close(self) -> None:
+        """Store what is only remembered, and end what runs beside the loop."""
+        await self.note_used_keys()
+        self.passwords.close()
 
     async def bury(self, fence: Fence) -> None:
         """Destroy what deleted agents left in the vault."""

@@ -144,20 +144,20 @@ class Require:
 
     async def _confine(self, connection: HTTPConnection, principal: Principal) -> None:
         # A route that names neither an agent nor an execution could speak of any agent, so it is refused.
-        named = connection.path_params
-        if "agent_id" in named:
-            agent_id = _uuid(named["agent_id"])
-            if agent_id is None or not principal.sees(agent_id):
-                raise Forbidden(f"this API key is for certain agents only, and {agent_id} is not one of them")
-        elif "execution_id" in named:
-            execution_id = _uuid(named["execution_id"])
-            logic = connection.app.state.logic
-            if execution_id is None or not principal.sees(
-                await logic.agent_of_execution(principal.org_id, execution_id)
-            ):
-                raise NotFound(f"there is no execution {execution_id}")
-        elif not self.narrows:
+        named = [(name, _uuid(value)) for name, value in connection.path_params.items()]
+        ids = [(name, value) for name, value in named if value is not None]
+        if not ids and not self.narrows:
             raise Forbidden("this API key is for certain agents only, and this route is not about one")
+        for name, identity in ids:
+            if name == "agent_id":
+                if not principal.sees(identity):
+                    raise Forbidden(f"this API key is for certain agents only, and not for {identity}")
+            elif name.endswith("execution_id"):
+                logic = connection.app.state.logic
+                if not principal.sees(await logic.agent_of_execution(principal.org_id, identity)):
+                    raise NotFound(f"there is no execution {identity}")
+            else:
+                raise Forbidden("this API key is for certain agents only, and this route is not about one")
 
 
 def _uuid(value: Any) -> UUID | None:

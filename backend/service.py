@@ -65,6 +65,7 @@ def build(resources: Resources) -> Backend:
         organisations=identity.organisations,
         members=identity.members,
         invitations=identity.invitations,
+        passwords=identity.passwords,
         audit=Audit(AuditStore(db)),
         audit_chain=AuditChain(db, AuditChainStore(db)),
         rate_limit=RateLimit(resources.cache, settings.requests_per_minute),
@@ -147,6 +148,6 @@ service = Service(
     edge=True,
     listens_as=["frontend"],
     front=front,
-    stop=Backend.note_used_keys,
+    stop=Backend.close,
     max_body_bytes=MOST_BYTES,
 )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from backend.permissions import Principal, require
 from backend.routing import Cursor, Limit, TheBackend, api_router
+from backend.services.confined import newest_seen
 from backend.streaming import Batch, event_stream
 from services.chassis.contract import Page
 from services.contracts.agents import Instance
@@ -127,13 +128,17 @@ async def read_metrics(
 
 @router.get("/events", summary="List events")
 async def list_events(
-    principal: Annotated[Principal, require("events:read")],
+    principal: Annotated[Principal, require("events:read", narrows=True)],
     backend: TheBackend,
     agent_id: UUID | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[FeedEntry]:
-    """What happened in the organisation, newest first."""
-    return await backend.clients.events.events(
-        principal.org_id, agent_id=agent_id, limit=limit, cursor=cursor
-    )
+    """What happened in the organisation, newest first; for a confined key, to its agents."""
+
+    async def of(agent: UUID | None) -> Page[FeedEntry]:
+        return await backend.clients.events.events(
+            principal.org_id, agent_id=agent, limit=limit, cursor=cursor
+        )
+
+    return await newest_seen(principal, agent_id, limit, of, lambda entry: entry.seq)

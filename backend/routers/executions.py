@@ -52,13 +52,13 @@ async def list_agent_executions(
 ) -> Page[Execution]:
     """Executions of one agent, newest first."""
     return await backend.executions.listed(
-        principal.org_id, agent_id=agent_id, status=status, limit=limit, cursor=cursor
+        principal, agent_id=agent_id, status=status, limit=limit, cursor=cursor
     )
 
 
 @router.get("/executions", summary="List executions")
 async def list_executions(
-    principal: Reader,
+    principal: Annotated[Principal, require("executions:read", narrows=True)],
     backend: TheBackend,
     agent_id: UUID | None = None,
     status: ExecutionStatus | None = None,
@@ -67,7 +67,7 @@ async def list_executions(
 ) -> Page[Execution]:
     """Executions of the organisation, newest first."""
     return await backend.executions.listed(
-        principal.org_id, agent_id=agent_id, status=status, limit=limit, cursor=cursor
+        principal, agent_id=agent_id, status=status, limit=limit, cursor=cursor
     )
 
 

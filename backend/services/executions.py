@@ -4,6 +4,7 @@ from uuid import UUID
 
 from backend.permissions import Principal
 from backend.services.agents import Agents
+from backend.services.confined import newest_seen
 from services.chassis.contract import Page
 from services.contracts.agent_gateway import AgentGatewayClient
 from services.contracts.executions import (
@@ -58,19 +59,24 @@ class Executions:
 
     async def listed(
         self,
-        org_id: UUID,
+        principal: Principal,
         *,
         agent_id: UUID | None,
         status: ExecutionStatus | None,
         limit: int,
         cursor: str | None,
     ) -> Page[Execution]:
-        """Executions, newest first."""
-        if agent_id is not None:
-            await self._agents.get(org_id, agent_id)
-        return await self._gateway.list_executions(
-            org_id, agent_id=agent_id, status=status, limit=limit, cursor=cursor
-        )
+        """Executions that the principal sees, newest first."""
+        org_id = principal.org_id
+
+        async def of(agent: UUID | None) -> Page[Execution]:
+            if agent_id is not None:
+                await self._agents.get(org_id, agent_id)
+            return await self._gateway.list_executions(
+                org_id, agent_id=agent, status=status, limit=limit, cursor=cursor
+            )
+
+        return await newest_seen(principal, agent_id, limit, of, lambda execution: execution.id)
 
     async def cancel(self, principal: Principal, execution_id: UUID) -> Execution:
         """Ask for an end."""

@@ -1,0 +1,125 @@
+"""A key confined to one agent: every route of another is closed to it, and lists show only its own."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from backend.permissions import PERMISSIONS, PLATFORM_PERMISSIONS
+from services.chassis.ids import new_id
+from services.chassis.testing import TestPlatform
+from tests.backend.conftest import Tenant, make_tenant
+from tests.backend.test_bad_input import CONFIRMED, GUARDED
+
+PARAMETER = re.compile(r"{(\w+)}")
+LISTS = {"/api/v1/agents", "/api/v1/executions", "/api/v1/events"}
+OWN = "/api/v1/auth/me"
+
+
+@dataclass
+class Two:
+    """Two agents with an execution each, and a key for the first of them."""
+
+    tenant: Tenant
+    mine: str
+    my_execution: str
+    other: str
+    other_execution: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+async def two(platform: TestPlatform) -> Two:
+    tenant = await make_tenant(platform)
+    made: list[str] = []
+    async with tenant.client() as client:
+        for name in ("mine", "other"):
+            body = {"name": name, "docker_image": "agent-runtime:latest"}
+            agent = (await client.post("/agents", json=body)).json()["id"]
+            ran = await client.post(f"/agents/{agent}/executions", json={"input": name})
+            made += [agent, ran.json()["id"]]
+        scopes = [*sorted(PERMISSIONS - PLATFORM_PERMISSIONS), f"agents:{made[0]}"]
+        answer = await client.post("/api-keys", json={"name": "confined", "scopes": scopes})
+        assert answer.json()["agents"] == [made[0]]
+    mine, my_execution, other, other_execution = made
+    return Two(tenant, mine, my_execution, other, other_execution, answer.json()["key"])
+
+
+@pytest.fixture
+async def confined(two: Two) -> AsyncIterator[httpx.AsyncClient]:
+    async with two.tenant.client(two.key) as client:
+        client.base_url = httpx.URL(two.tenant.url)
+        yield client
+
+
+async def test_every_route_of_another_agent_is_closed(two: Two, confined: httpx.AsyncClient) -> None:
+    foreign = {"agent_id": two.other, "execution_id": two.other_execution, "seq": "1"}
+    asked = 0
+    for method, path in GUARDED:
+        if (path in LISTS and method == "GET") or path == OWN:
+            continue
+        target = PARAMETER.sub(lambda match: foreign.get(match[1], str(new_id())), path)
+        response = await confined.request(
+            method, target, json={}, params=CONFIRMED, headers={"If-Match": "*"}
+        )
+        assert response.status_code in {403, 404}, (method, path, response.status_code, response.text)
+        asked += 1
+    assert asked > 50
+
+
+async def test_lists_show_its_own_agent_only(two: Two, confined: httpx.AsyncClient) -> None:
+    for path in sorted(LISTS):
+        whole = await confined.get(path)
+        assert whole.status_code == 200, (path, whole.text)
+        assert two.mine in whole.text or path.endswith("events"), path
+        assert two.other not in whole.text and two.other_execution not in whole.text, path
+        if path != "/api/v1/agents":
+            assert (await confined.get(path, params={"agent_id": two.other})).status_code == 403
+            assert (await confined.get(path, params={"agent_id": two.mine})).status_code == 200
+    me = (await confined.get(OWN)).json()
+    assert me["agents"] == [two.mine]
+
+
+async def test_its_own_agent_is_open(two: Two, confined: httpx.AsyncClient) -> None:
+    for path in (
+        f"/agents/{two.mine}",
+        f"/agents/{two.mine}/executions",
+        f"/agents/{two.mine}/instances",
+        f"/executions/{two.my_execution}",
+        f"/executions/{two.my_execution}/steps",
+    ):
+        assert (await confined.get(f"/api/v1{path}")).status_code == 200, path
+
+
+async def test_pages_of_several_agents_are_whole(two: Two) -> None:
+    tenant = two.tenant
+    async with tenant.client() as client:
+        for number in range(5):
+            await client.post(f"/agents/{(two.mine, two.other)[number % 2]}/executions", json={"input": 1})
+        scopes = ["executions:read", f"agents:{two.mine}", f"agents:{two.other}"]
+        key = (await client.post("/api-keys", json={"name": "both", "scopes": scopes})).json()["key"]
+        everything = (await client.get("/executions", params={"limit": 200})).json()["items"]
+    async with tenant.client(key) as both:
+        seen, cursor = [], None
+        while True:
+            query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+            page = (await both.get("/executions", params=query)).json()
+            seen += [each["id"] for each in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+    assert seen == [each["id"] for each in everything]
+
+
+async def test_agents_of_others_and_unknown_ones_cannot_be_named(platform: TestPlatform, two: Two) -> None:
+    stranger = await make_tenant(platform)
+    async with stranger.client() as client:
+        for agent in (two.mine, str(new_id())):
+            scopes = ["agents:read", f"agents:{agent}"]
+            answer = await client.post("/api-keys", json={"name": "x", "scopes": scopes})
+            assert answer.status_code == 422
+        for scopes in ([f"agents:{two.mine}"], ["agents:x", "agents:read"], ["agents:read"] * 200):
+            answer = await client.post("/api-keys", json={"name": "x", "scopes": scopes})
+            assert answer.status_code == 422

@@ -1,0 +1,156 @@
+"""Guessing is locked out exactly, over several backends; refreshing in parallel logs nobody out."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from backend.services.lockout import TURN_SECONDS, Lockout
+from backend.stores.lockout_store import LockoutStore
+from services.chassis.database import Database
+from services.chassis.errors import LockedOut, RateLimited
+from services.chassis.ids import new_id
+from services.chassis.testing import TestPlatform
+from services.embedded.testing import WorkerStores
+from tests.backend.conftest import PASSWORD, backend_settings, make_tenant
+from tests.soak import SOAK, count
+
+BACKENDS = 3
+
+
+@pytest.fixture
+async def backends(platform: TestPlatform, stores: WorkerStores) -> AsyncIterator[list[Lockout]]:
+    """What several backend processes hold: each its own pool and its own lockout, on one database."""
+    urls = stores.addresses.database_app_url, stores.addresses.database_system_url
+    opened = [await Database.open(*urls, 4) for _ in range(BACKENDS)]
+    yield [Lockout(LockoutStore(db), backend_settings()) for db in opened]
+    for db in opened:
+        await db.close()
+
+
+async def guess(lockout: Lockout, email: str, checked: list[str], *, right: bool = False) -> str:
+    try:
+        async with lockout.attempt(email, "192.0.2.7") as attempt:
+            checked.append(email)
+            await asyncio.sleep(0.01)
+            attempt.succeeded = right
+    except LockedOut:
+        return "locked"
+    return "right" if right else "wrong"
+
+
+@pytest.mark.parametrize("guesses", [30])
+async def test_exactly_five_guesses_are_checked_however_many_backends(
+    backends: list[Lockout], guesses: int
+) -> None:
+    for _ in range(count(3, 200)):
+        email, checked = f"{new_id()}@example.com", list[str]()
+        outcomes = await asyncio.gather(
+            *(guess(backends[number % BACKENDS], email, checked) for number in range(guesses))
+        )
+        assert len(checked) == 5
+        assert sorted(outcomes) == ["locked"] * (guesses - 5) + ["wrong"] * 5
+        # The sixth attempt is refused although its password is right, whichever backend is asked.
+        for lockout in backends:
+            assert await guess(lockout, email, checked, right=True) == "locked"
+        assert len(checked) == 5
+
+
+async def test_right_passwords_at_once_are_all_accepted(backends: list[Lockout]) -> None:
+    email, checked = f"{new_id()}@example.com", list[str]()
+    outcomes = await asyncio.gather(
+        *(guess(backends[number % BACKENDS], email, checked, right=True) for number in range(20))
+    )
+    assert outcomes == ["right"] * 20
+
+
+async def test_a_turn_whose_holder_died_ends_and_counts(
+    platform: TestPlatform, backends: list[Lockout]
+) -> None:
+    email, checked = f"{new_id()}@example.com", list[str]()
+    store = backends[0]._store
+    account = max(keys := backends[0]._keys(email, "192.0.2.7"), key=lambda key: keys[key])
+    assert await store.take(account, new_id(), TURN_SECONDS)
+    assert not await store.take(account, new_id(), TURN_SECONDS)
+    await platform.db.execute(
+        "UPDATE login_attempts SET held_until = clock_timestamp() WHERE key = $1", account
+    )
+    assert await guess(backends[1], email, checked) == "wrong"
+    row = await platform.db.fetchrow("SELECT fails, held_until FROM login_attempts WHERE key = $1", account)
+    assert row is not None
+    assert (row["fails"], row["held_until"]) == (2, None)
+
+
+async def test_a_check_that_breaks_gives_the_turn_back(backends: list[Lockout]) -> None:
+    email = f"{new_id()}@example.com"
+    for _ in range(10):
+        with pytest.raises(RateLimited):
+            async with backends[0].attempt(email, None):
+                raise RateLimited("every place is taken")
+    assert await guess(backends[1], email, [], right=True) == "right"
+
+
+async def test_unknown_and_known_users_take_the_same_time(platform: TestPlatform) -> None:
+    tenant = await make_tenant(platform)
+    times: dict[str, list[float]] = {"known": [], "unknown": []}
+    async with httpx.AsyncClient(base_url=f"{tenant.url}/api/v1", timeout=60) as client:
+        for number in range(count(8, 300)):
+            for kind in ("known", "unknown") if number % 2 else ("unknown", "known"):
+                email = tenant.email if kind == "known" else f"{new_id()}@example.com"
+                started = time.perf_counter()
+                answer = await client.post("/auth/login", json={"email": email, "password": "no"})
+                times[kind].append(time.perf_counter() - started)
+                assert answer.status_code == 401
+            await platform.db.execute("DELETE FROM login_attempts")
+    known, unknown = (statistics.median(each) for each in times.values())
+    # A figure for the soak; a machine shared with other tests only shows what is grossly different.
+    assert abs(known - unknown) / known < (0.05 if SOAK else 0.5), times
+
+
+async def test_a_storm_of_logins_leaves_the_api_answering(platform: TestPlatform) -> None:
+    tenant = await make_tenant(platform)
+    async with tenant.client() as api, httpx.AsyncClient(base_url=api.base_url, timeout=120) as storm:
+        await api.get("/agents")
+
+        async def log_in() -> int:
+            login = {"email": f"{new_id()}@example.com", "password": PASSWORD}
+            return (await storm.post("/auth/login", json=login)).status_code
+
+        logins = [asyncio.create_task(log_in()) for _ in range(count(150, 3000))]
+        waits = []
+        while not all(login.done() for login in logins):
+            started = time.perf_counter()
+            assert (await api.get("/agents")).status_code == 200
+            waits.append(time.perf_counter() - started)
+        statuses = [await login for login in logins]
+    # Those who found no place were told so at once; nobody waited for all the others.
+    assert set(statuses) == {401, 429}
+    assert len(waits) > 20 and statistics.median(waits) < 1
+
+
+async def test_parallel_refreshes_log_nobody_out_and_a_replay_ends_the_family(platform: TestPlatform) -> None:
+    tenant = await make_tenant(platform)
+    login = {"email": tenant.email, "password": PASSWORD, "client": "cli"}
+    async with httpx.AsyncClient(base_url=f"{tenant.url}/api/v1", timeout=120) as client:
+        token = (await client.post("/auth/login", json=login)).json()["refresh_token"]
+        first = token
+        for _ in range(count(3, 1000)):
+            body = {"refresh_token": token}
+            answers = await asyncio.gather(*(client.post("/auth/refresh", json=body) for _ in range(50)))
+            assert {answer.status_code for answer in answers} == {200}
+            successors = {answer.json()["refresh_token"] for answer in answers}
+            assert len(successors) == 1 and token not in successors
+            (token,) = successors
+        row = await platform.db.fetchrow(
+            "SELECT count(*) AS lasting FROM sessions WHERE user_id = $1 AND revoked_at IS NULL",
+            tenant.user_id,
+        )
+        assert row is not None and row["lasting"] == 2
+        # The thief comes with the very first token, long after the grace.
+        await platform.db.execute("UPDATE refresh_tokens SET used_at = used_at - interval '1 minute'")
+        replay = await client.post("/auth/refresh", json={"refresh_token": first})
+        assert (replay.status_code, replay.json()["code"]) == (401, "token_reused")
+        assert (await client.post("/auth/refresh", json={"refresh_token": token})).status_code == 401
