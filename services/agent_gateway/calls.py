@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.shapes import Outcome
 from services.chassis.ids import new_id
 from services.contracts.agents import Cause
 from services.contracts.steps import Effect, StepKind
@@ -19,6 +20,9 @@ class Spent:
     tokens_out: int = 0
     tokens_cached: int = 0
     cost_nano: int = 0
+    tokens_reasoning: int = 0
+    priced: bool = True
+    estimated: bool = False
 
 
 class Call:
@@ -41,7 +45,9 @@ class Call:
         self.request = b""
         # What goes out in the request's place, where something changed it; `request` stays as it came.
         self.sent: bytes | None = None
-        self.request_patch: dict[str, object] | None = None
+        self.request_patch: dict[str, Any] | None = None
+        self.passed: dict[str, str] = {}
+        self.query = ""
         self.response: list[bytes] = []
         self.status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
         self.cause: Cause | None = None
@@ -50,6 +56,7 @@ class Call:
         self.served_from: Literal["live", "journal", "ledger", "edit"] = "live"
         self.source: tuple[UUID, int] | None = None
         self.effect: Effect | None = None
+        self.outcome = Outcome()
         self.spent = Spent()
         self.recorded = False
         # Answered by what an earlier attempt recorded: the step is there already.
@@ -66,6 +73,17 @@ class Call:
         """Note why the call failed; the first reason counts."""
         if self.status == "succeeded":
             self.status, self.cause, self.error = "failed", cause, error
+
+    def change(self, field: str, value: Any) -> None:
+        """Send the provider another value for a field of the request; the step says so."""
+        self.request_patch = self.request_patch or {}
+        self.request_patch.setdefault("set", {})[field] = value
+
+    @property
+    def changed(self) -> bool:
+        """Whether the provider gets another request than the agent sent."""
+        patch = self.request_patch or {}
+        return bool(patch.get("set") or patch.get("unset"))
 
     def cancel(self) -> None:
         """The agent went away before the end."""

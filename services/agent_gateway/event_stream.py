@@ -1,5 +1,6 @@
 """Server-sent events: reading an agent's stream, and cutting a provider's stream into whole events."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import orjson
 from services.agent_gateway.answers import CutStream
 
 TYPES = frozenset({"token", "message", "tool", "state", "interrupt", "error", "done"})
+_END = re.compile(rb"\n\n|\r\n\r\n")
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,31 @@ class Sent:
     data: Any
 
 
-async def blocks_of(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
-    """The stream event by event, each with the blank line that ends it; the rest comes last."""
-    buffer = b""
+async def batches_of(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[list[bytes]]:
+    """The events that each chunk completes, each with the blank line that ends it; the rest comes last."""
+    buffer, searched = bytearray(), 0
     async for chunk in chunks:
         buffer += chunk
-        while (end := _end_of_block(buffer)) > 0:
-            yield buffer[:end]
-            buffer = buffer[end:]
+        batch, start = [], 0
+        for end in _END.finditer(buffer, searched):
+            batch.append(bytes(buffer[start : end.end()]))
+            start = end.end()
+        del buffer[:start]
+        # A mark of the end may arrive in two chunks.
+        searched = max(0, len(buffer) - 3)
+        if batch:
+            yield batch
         if len(buffer) > most:
             raise CutStream(f"an event of the stream is larger than {most} bytes")
     if buffer:
-        yield buffer
+        yield [bytes(buffer)]
+
+
+async def blocks_of(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    """The stream event by event."""
+    async for batch in batches_of(chunks, most):
+        for block in batch:
+            yield block
 
 
 async def events_of(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[Sent]:
@@ -42,11 +57,6 @@ async def events_of(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[Se
                 yield event
     except CutStream as error:
         yield Sent("error", {"message": str(error)})
-
-
-def _end_of_block(buffer: bytes) -> int:
-    ends = [found + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (found := buffer.find(mark)) >= 0]
-    return min(ends, default=0)
 
 
 def _parse(block: bytes) -> Sent | None:

@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.agent_gateway.active import ActiveExecutions, NotYours, attribute
+from services.agent_gateway.dialects.errors import errors_for
 from services.agent_gateway.doors import Door
 from services.agent_gateway.keys import Keys
 from services.agent_gateway.records import Active, Holder
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replies import Gone, Reply, TooBig
-from services.agent_gateway.shapes import error_body
 from services.chassis.errors import PlatformError
 
 PREFIXES = ("/v1/", "/mcp")
@@ -45,25 +45,23 @@ class Face:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         reply = Reply(send)
+        errors = errors_for(scope["path"], headers)
         try:
             holder = await self._holder(headers)
             if holder is None:
-                body = error_body(
-                    "invalid_api_key",
-                    "invalid_request_error",
-                    "The virtual key is unknown, revoked or expired.",
-                )
-                await reply.whole(401, body)
+                message = "The virtual key is unknown, revoked or expired."
+                await reply.whole(401, errors.body(401, "invalid_api_key", message))
                 return
             await self._open(scope, receive, headers, holder, reply)
         except NotYours as error:
-            await reply.whole(403, error_body("policy_denied", "permission_error", str(error)))
+            await reply.whole(403, errors.body(403, "policy_denied", str(error)))
         except TooBig as error:
-            await reply.whole(413, error_body("request_too_large", "invalid_request_error", str(error)))
+            await reply.whole(413, errors.body(413, "request_too_large", str(error)))
         except Refused as refusal:
-            await reply.whole(refusal.status, refusal.body)
+            body = errors.body(refusal.status, refusal.code, refusal.message, refusal.param)
+            await reply.whole(refusal.status, body)
         except PlatformError as error:
-            await reply.whole(error.status, error_body(error.code, "server_error", error.detail))
+            await reply.whole(error.status, errors.body(error.status, error.code, error.detail))
         except Gone:
             return
 
@@ -78,7 +76,7 @@ class Face:
                 await door.answer(scope, receive, holder, self._attributed(holder, headers), reply)
                 return
         message = f"There is no {method} {path} here."
-        await reply.whole(404, error_body("not_found", "invalid_request_error", message))
+        await reply.whole(404, errors_for(path, headers).body(404, "not_found", message))
 
     def _attributed(self, holder: Holder, headers: dict[bytes, bytes]) -> Active | None:
         named = _text(headers, b"x-agentplane-execution-id")

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from services.agent_gateway.calls import Call, Spent
+from services.agent_gateway.calls import Call
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.shapes import Outcome
+from services.agent_gateway.spending.prices import Prices
 from services.chassis.clock import Clock
 from services.chassis.errors import PlatformError, Unavailable
 from services.contracts.agent_observability import AgentObservabilityClient
@@ -28,7 +29,7 @@ class Recorder:
         journal: AgentObservabilityClient,
         gates: Gates,
         clock: Clock,
-        prices: dict[str, tuple[int, int]],
+        prices: Prices,
         journal_seconds: float,
     ) -> None:
         self._journal = journal
@@ -47,7 +48,7 @@ class Recorder:
             stored.set_result(None)
             return stored
         if call.served_from == "live":
-            call.spent = self._spent(call, outcome)
+            call.spent = self._prices.spent(call, outcome)
         spent = call.spent
         if call.active is not None:
             totals = call.active.totals
@@ -58,11 +59,6 @@ class Recorder:
             totals.scripted = totals.scripted or call.scripted
         self._gates.settle(call)
         return self.steps.add(self._step(call, outcome))
-
-    def _spent(self, call: Call, outcome: Outcome) -> Spent:
-        price_in, price_out = (0, 0) if call.scripted else self._prices.get(call.model or "", (0, 0))
-        cost = outcome.tokens_in * price_in + outcome.tokens_out * price_out
-        return Spent(outcome.tokens_in, outcome.tokens_out, 0, cost)
 
     def _step(self, call: Call, outcome: Outcome) -> NewStep:
         active, holder = call.active, call.holder
@@ -93,7 +89,10 @@ class Recorder:
             tokens_in=call.spent.tokens_in,
             tokens_out=call.spent.tokens_out,
             tokens_cached=call.spent.tokens_cached,
+            tokens_reasoning=call.spent.tokens_reasoning,
             cost_nano=call.spent.cost_nano,
+            priced=call.spent.priced,
+            estimated=call.spent.estimated,
             started_at=call.started_at,
             first_byte_at=call.first_byte_at,
             finished_at=self._clock.now(),

@@ -9,7 +9,7 @@ A conversation can carry a script, as the JSON content of a system or user messa
 
 Its n-th entry is the n-th turn of the assistant, and its last one answers every later turn. Without a script
 the model calls each offered tool once, one a turn, and then sums up what the tools returned. A model name
-may ask for one behaviour: `scripted/echo`, or `scripted/429`, `500`, `timeout`, `cut`, `garbage`.
+may ask for one behaviour: `scripted/echo`, or `scripted/429`, `500`, `529`, `timeout`, `cut`, `garbage`.
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ import orjson
 from services.agent_gateway.arguments import Conversation, fill, message_text
 from services.agent_gateway.shapes import as_dict, as_dicts
 
-Failure = Literal["429", "500", "timeout", "cut", "garbage"]
-FAILURES: tuple[Failure, ...] = ("429", "500", "timeout", "cut", "garbage")
+Failure = Literal["429", "500", "529", "timeout", "cut", "garbage"]
+FAILURES: tuple[Failure, ...] = ("429", "500", "529", "timeout", "cut", "garbage")
 MODEL_PREFIX = "scripted/"
 SUMMARY_LENGTH = 240
 
@@ -48,7 +48,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Request:
-    """The parts of a chat request that decide the turn."""
+    """The parts of a request that decide the turn, in whichever dialect it was put."""
 
     model: str
     messages: list[dict[str, Any]]

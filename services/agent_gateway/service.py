@@ -61,7 +61,7 @@ def build(resources: Resources) -> Gateway:
     calls = ModelCalls(gates, upstreams, recorder, clock, settings.max_call_bytes)
     memory = MemoryDoor(resources.client(MemoryVectorEngineClient), recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
-    doors: list[Door] = [ModelDoor(calls, upstreams), memory, results]
+    doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
     guard, idle = resources.egress, settings.egress_idle_seconds

@@ -22,7 +22,8 @@ class GatewaySettings(ServiceSettings):
     default_route: Literal["scripted", "openai"] = Field(
         "openai",
         validation_alias=AliasChoices("AGENTPLANE_DEFAULT_ROUTE"),
-        description="where models not named scripted/* go: `scripted` marks every step, `openai` needs a key",
+        description="where models not named scripted/* go: `scripted` marks every step, `openai` is the"
+        " provider whose API the agent speaks (OpenAI's or Anthropic's) and needs a key",
     )
     openai_api_key: SecretStr | None = Field(
         None,
@@ -34,9 +35,21 @@ class GatewaySettings(ServiceSettings):
         validation_alias=AliasChoices("OPENAI_BASE_URL", "AGENTPLANE_AGENT_GATEWAY_OPENAI_URL"),
         description="base URL of the OpenAI-compatible upstream",
     )
-    prices: dict[str, tuple[int, int]] = Field(
-        default_factory=dict,
-        description="model -> nano-dollars per input and per output token; a model without a price costs 0",
+    anthropic_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("ANTHROPIC_API_KEY"),
+        description="the platform's key at Anthropic, for agents without one of their own in the vault",
+    )
+    anthropic_url: str = Field(
+        "https://api.anthropic.com",
+        validation_alias=AliasChoices("ANTHROPIC_BASE_URL", "AGENTPLANE_AGENT_GATEWAY_ANTHROPIC_URL"),
+        description="base URL of the upstream that speaks Anthropic's messages",
+    )
+    budget_hold_seconds: float = Field(
+        10, ge=5, description="what a gateway that crashed had leased of budgets is free again after so long"
+    )
+    budget_wait_seconds: float = Field(
+        30, ge=0, description="how long a call waits for what other calls have set aside of a budget"
     )
     connect_seconds: float = Field(10, gt=0, description="until a provider must have taken a connection")
     silence_seconds: float = Field(120, gt=0, description="longest pause in a provider's answer")
