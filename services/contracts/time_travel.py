@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.chassis.contract import Contract, Request
+from services.chassis.client import Client
+from services.chassis.contract import Contract, Request, Timestamp
 from services.contracts.executions import Divergence, Execution, Fidelity
 from services.contracts.steps import Step
 
@@ -53,6 +54,51 @@ class ReplayPlan(Contract):
     model: str | None = None
 
 
+class NewForks(Contract):
+    """What the backend tells the gateway: the fork, and who asks for it."""
+
+    fork: Fork
+    created_by: str
+
+
+class Decision(Request):
+    """What a diverged execution that waits is to do."""
+
+    on_divergence: Literal["live", "fail"]
+
+
+class LearntMask(Contract):
+    """A place of an agent's requests that changed between a recording and its replay."""
+
+    pointer: str = Field(description="JSON pointer of the request; `*` stands for every element")
+    pattern: str = Field(description="regular expression (RE2) of what changes there")
+    before: str = Field(description="what it was in the recording")
+    after: str = Field(description="what it was in the replay")
+
+
+class Mask(Contract):
+    """A mask of one version of an agent; only approved ones are used."""
+
+    id: UUID
+    org_id: UUID
+    agent_id: UUID
+    agent_version: int
+    pointer: str
+    pattern: str
+    example: list[str] = Field(description="recorded, then live")
+    state: Literal["proposed", "approved", "rejected"]
+    learnt_from: UUID | None = None
+    decided_by: str | None = None
+    decided_at: Timestamp | None = None
+    created_at: Timestamp
+
+
+class DecideMask(Request):
+    """Whether a mask is used."""
+
+    approve: bool
+
+
 class Branch(Contract):
     """One execution of a tree."""
 
@@ -97,3 +143,38 @@ class Timeline(Contract):
     next_after_seq: int | None = None
     fidelity: Fidelity
     divergence: Divergence | None = None
+
+
+class TimeTravelClient(Client):
+    """Speaks to the agent-gateway about forks."""
+
+    service = "agent-gateway"
+
+    async def fork(self, org_id: UUID, execution_id: UUID, forks: NewForks) -> list[Execution]:
+        """Make executions from another, all or none; the original stays as it is."""
+        return await self._call(
+            "POST", f"/executions/{execution_id}/fork", list[Execution], org=org_id, body=forks
+        )
+
+    async def tree(self, org_id: UUID, execution_id: UUID) -> Branch:
+        """The whole tree that an execution belongs to."""
+        return await self._call("GET", f"/executions/{execution_id}/tree", Branch, org=org_id)
+
+    async def decide(self, org_id: UUID, execution_id: UUID, decision: Decision, actor: str) -> Execution:
+        """Say what a diverged execution that waits is to do."""
+        path = f"/executions/{execution_id}/divergence"
+        return await self._call("POST", path, Execution, org=org_id, body=decision, query={"actor": actor})
+
+    async def masks(self, org_id: UUID, agent_id: UUID, version: int | None = None) -> list[Mask]:
+        """The masks of an agent."""
+        query = {"agent_id": agent_id, "version": version}
+        return await self._call("GET", "/masks", list[Mask], org=org_id, query=query)
+
+    async def learn_masks(self, org_id: UUID, execution_id: UUID) -> list[Mask]:
+        """Compare a replay that went on live with its recording, and propose masks for what changed."""
+        return await self._call("POST", f"/executions/{execution_id}/masks", list[Mask], org=org_id)
+
+    async def decide_mask(self, org_id: UUID, mask_id: UUID, decision: DecideMask, actor: str) -> Mask:
+        """Approve or reject a mask."""
+        path = f"/masks/{mask_id}"
+        return await self._call("PUT", path, Mask, org=org_id, body=decision, query={"actor": actor})

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ class Neighbours:
     jobs: list[RunJob] = field(default_factory=list)
     stopped: list[UUID] = field(default_factory=list)
     instances: dict[tuple[UUID, int], Instance] = field(default_factory=dict)
+    on_job: Callable[[RunJob, Instance], Awaitable[None]] | None = None
 
     def services(self) -> list[Service[Any]]:
         nodes, brain = APIRouter(), APIRouter()
@@ -60,7 +61,10 @@ class Neighbours:
         async def run_job(request: RunJob) -> Instance:
             self.jobs.append(request)
             key = (request.execution_id, request.attempt)
-            self.instances.setdefault(key, job_instance(request))
+            if key not in self.instances:
+                self.instances[key] = job_instance(request)
+                if self.on_job is not None:
+                    await self.on_job(request, self.instances[key])
             return self.instances[key]
 
         @brain.delete("/jobs/{execution_id}", status_code=204)

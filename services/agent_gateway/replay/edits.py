@@ -1,0 +1,44 @@
+"""Edits of a fork: a value put at a JSON pointer (RFC 6901) of a request or a response."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from services.chassis.errors import Invalid
+from services.contracts.time_travel import Edit
+
+
+def edited(document: Any, edits: Iterable[Edit]) -> Any:
+    """The document with every edit applied; raises `Invalid` naming the path that leads nowhere."""
+    for edit in edits:
+        document = put(document, edit.path, edit.value)
+    return document
+
+
+def put(document: Any, pointer: str, value: Any) -> Any:
+    """The document with a value at a pointer: replaced, added to an object, or with `-` to a list's end."""
+    if pointer == "":
+        return value
+    if not pointer.startswith("/"):
+        raise Invalid(f"path {pointer!r} must be empty or begin with /")
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
+    return _put(document, parts, value, pointer)
+
+
+def _put(here: Any, parts: list[str], value: Any, pointer: str) -> Any:
+    first, rest = parts[0], parts[1:]
+    if isinstance(here, dict):
+        if rest and first not in here:
+            raise _nowhere(pointer, first)
+        return {**here, first: _put(here[first], rest, value, pointer) if rest else value}
+    if isinstance(here, list):
+        if first == "-" and not rest:
+            return [*here, value]
+        if not (first.isascii() and first.isdigit()) or int(first) >= len(here):
+            raise _nowhere(pointer, first)
+        at = int(first)
+        return [*here[:at], _put(here[at], rest, value, pointer) if rest else value, *here[at + 1 :]]
+    raise _nowhere(pointer, first)
+
+
+def _nowhere(pointer: str, part: str) -> Invalid:
+    return Invalid(f"path {pointer!r} leads nowhere: there is no {part!r}")

@@ -1,0 +1,136 @@
+"""Forks: an execution made again from its journal, live from a step on, with what is to be different."""
+
+import asyncio
+from uuid import UUID
+
+import orjson
+
+from services.agent_gateway.execution_store import ExecutionStore
+from services.agent_gateway.replay.answering import document_of
+from services.agent_gateway.replay.edits import edited
+from services.agent_gateway.replay.fork_store import ForkStore, NewFork
+from services.agent_gateway.watching import Watchers
+from services.chassis.errors import IllegalState, Invalid, NotFound
+from services.chassis.ids import new_id
+from services.chassis.outbox import Outbox
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.executions import Execution, Relation
+from services.contracts.time_travel import Branch, Decision, Edit, Fork, NewForks, ReplayPlan
+
+MOST_OF_A_TREE = 1000
+
+
+class Forks:
+    """Makes forks and replays, and shows what came of what."""
+
+    def __init__(
+        self,
+        store: ForkStore,
+        executions: ExecutionStore,
+        journal: AgentObservabilityClient,
+        watchers: Watchers,
+        outbox: Outbox,
+        wake: asyncio.Event,
+    ) -> None:
+        self._store = store
+        self._executions = executions
+        self._journal = journal
+        self._watchers = watchers
+        self._outbox = outbox
+        self._wake = wake
+
+    async def fork(self, org_id: UUID, execution_id: UUID, new: NewForks) -> list[Execution]:
+        """Queue as many forks as are wanted, all or none; the original stays as it is."""
+        source = await self._executions.get(org_id, execution_id)
+        plan = plan_of(source, new.fork)
+        await self._check(source, plan)
+        relation = Relation.REPLAY if plan.at_step is None and not plan.edits else Relation.FORK
+        wanted = [NewFork(new_id(), plan, relation) for _ in range(new.fork.branches)]
+        made = await self._store.fork(org_id, wanted, new.created_by)
+        self._outbox.hurry()
+        for each in made:
+            self._watchers.expect(each.id, org_id)
+        self._wake.set()
+        return made
+
+    async def tree(self, org_id: UUID, execution_id: UUID) -> Branch:
+        """The whole tree that an execution belongs to, from its first one."""
+        found = await self._executions.get(org_id, execution_id)
+        root = found.root_execution_id or found.id
+        return grown(root, await self._store.tree(org_id, root, MOST_OF_A_TREE))
+
+    async def decide(self, org_id: UUID, execution_id: UUID, decision: Decision, actor: str) -> Execution:
+        """Say what a diverged execution that waits is to do."""
+        decided = await self._store.decide(org_id, execution_id, decision.on_divergence, actor)
+        if decided is None:
+            found = await self._executions.get(org_id, execution_id)
+            raise IllegalState(f"execution {execution_id} is {found.status} and waits for no decision")
+        self._watchers.changed(execution_id)
+        return decided
+
+    async def _check(self, source: Execution, plan: ReplayPlan) -> None:
+        totals = await self._journal.totals(source.org_id, source.id)
+        last = totals.last_seq
+        if plan.at_step is None and not source.status.terminal:
+            raise IllegalState(
+                f"execution {source.id} is {source.status}; it can be replayed once it has ended"
+            )
+        if plan.at_step is not None and plan.at_step > last + 1:
+            raise Invalid(f"at_step must be at most {last + 1}: execution {source.id} has {last} steps")
+        for step in sorted({each.step for each in plan.edits}):
+            await self._check_edits(source, step, last, [each for each in plan.edits if each.step == step])
+
+    async def _check_edits(self, source: Execution, step: int, last: int, edits: list[Edit]) -> None:
+        if step > last:
+            raise Invalid(f"edits name step {step}: execution {source.id} has {last} steps")
+        recorded = await self._journal.recorded(source.org_id, source.id, before_seq=step + 1)
+        call = next((each for each in recorded if each.seq == step), None)
+        if call is None or call.key is None:
+            raise Invalid(f"step {step} cannot be edited: a replay could not find it again")
+        try:
+            (raw,) = await self._journal.raw(source.org_id, source.id, [step])
+        except NotFound as error:
+            raise Invalid(f"step {step} cannot be edited: its bodies are no longer kept") from error
+        requests = [each for each in edits if each.target == "request"]
+        responses = [each for each in edits if each.target == "response"]
+        if requests and responses:
+            raise Invalid(
+                f"step {step} has edits of its request and of its response: one makes the other moot"
+            )
+        if any(each.path == "" for each in requests):
+            raise Invalid("a request is edited at paths, not replaced as a whole: path must not be empty")
+        try:
+            if requests:
+                edited(orjson.loads(raw.request_bytes), requests)
+            elif any(each.path for each in responses):
+                edited(document_of(call, raw), responses)
+        except orjson.JSONDecodeError:
+            raise Invalid(f"step {step} cannot be edited at a path: it is not JSON") from None
+
+
+def plan_of(source: Execution, fork: Fork) -> ReplayPlan:
+    """What the gateway keeps of a fork; where it starts to be live follows from its edits if nobody says."""
+    at_step = fork.at_step
+    if at_step is None and fork.edits:
+        at_step = min(each.step + (each.target == "response") for each in fork.edits)
+    if at_step is None and fork.model:
+        at_step = 1
+    return ReplayPlan(
+        source_execution_id=source.id,
+        at_step=at_step,
+        edits=fork.edits,
+        on_divergence=fork.on_divergence,
+        allow_effects=fork.allow_effects,
+        allow_egress=fork.allow_egress,
+        model=fork.model,
+    )
+
+
+def grown(root: UUID, executions: list[Execution]) -> Branch:
+    """A tree from its executions, oldest first."""
+    branches = {each.id: Branch(execution=each) for each in executions}
+    for each in executions:
+        parent = branches.get(each.parent_execution_id) if each.parent_execution_id else None
+        if parent is not None and each.id != root:
+            parent.children.append(branches[each.id])
+    return branches[root]

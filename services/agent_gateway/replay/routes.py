@@ -1,0 +1,60 @@
+"""Time travel as the platform asks for it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.agent_gateway.logic import Gateway
+from services.chassis.auth import TheOrg, only
+from services.chassis.service import Logic
+from services.contracts.executions import Execution
+from services.contracts.time_travel import Branch, DecideMask, Decision, Mask, NewForks
+
+router = APIRouter(tags=["time travel"], dependencies=[only("backend")])
+TheGateway = Annotated[Gateway, Logic(Gateway)]
+Actor = Annotated[str, Query(max_length=200)]
+
+
+@router.post("/executions/{execution_id}/fork", status_code=201)
+async def fork_execution(
+    execution_id: UUID, forks: NewForks, org_id: TheOrg, gateway: TheGateway
+) -> list[Execution]:
+    """Make executions from another."""
+    return await gateway.time_travel.forks.fork(org_id, execution_id, forks)
+
+
+@router.get("/executions/{execution_id}/tree")
+async def get_tree(execution_id: UUID, org_id: TheOrg, gateway: TheGateway) -> Branch:
+    """The tree that an execution belongs to."""
+    return await gateway.time_travel.forks.tree(org_id, execution_id)
+
+
+@router.post("/executions/{execution_id}/divergence")
+async def decide_divergence(
+    execution_id: UUID, decision: Decision, org_id: TheOrg, gateway: TheGateway, actor: Actor
+) -> Execution:
+    """Say what a diverged execution that waits is to do."""
+    return await gateway.time_travel.forks.decide(org_id, execution_id, decision, actor)
+
+
+@router.post("/executions/{execution_id}/masks")
+async def learn_masks(execution_id: UUID, org_id: TheOrg, gateway: TheGateway) -> list[Mask]:
+    """Propose masks for what changed between a recording and its replay."""
+    return await gateway.time_travel.masks.learn(org_id, execution_id)
+
+
+@router.get("/masks")
+async def list_masks(
+    org_id: TheOrg, gateway: TheGateway, agent_id: UUID, version: int | None = None
+) -> list[Mask]:
+    """The masks of an agent."""
+    return await gateway.time_travel.masks.listed(org_id, agent_id, version)
+
+
+@router.put("/masks/{mask_id}")
+async def decide_mask(
+    mask_id: UUID, decision: DecideMask, org_id: TheOrg, gateway: TheGateway, actor: Actor
+) -> Mask:
+    """Approve or reject a mask."""
+    return await gateway.time_travel.masks.decide(org_id, mask_id, decision, actor)

@@ -1,0 +1,119 @@
+"""A data path whose agents are real processes, also those that are made for one fork."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.chassis.ids import new_id
+from services.contracts.agents import Instance
+from services.contracts.control_brain import RunJob
+from services.contracts.executions import Execution
+from services.contracts.node_manager import Endpoint
+from services.contracts.steps import RawStep, Step
+from services.contracts.time_travel import Decision, Fork, NewForks, TimeTravelClient
+from services.embedded.testing import free_port
+from tests.services.agent_gateway.conftest import World, WorldMaker, eventually, listens
+from tests.services.agent_gateway.replay.random_upstream import RandomUpstream, random_upstream
+
+AGENT = Path(__file__).with_name("walking_agent.py")
+
+
+class Travel:
+    """Runs the walking agent, forks what it did, and looks at both."""
+
+    def __init__(self, world: World, upstream: RandomUpstream) -> None:
+        self.world = world
+        self.upstream = upstream
+        self.client = world.platform.client(TimeTravelClient, "backend")
+        self.processes: dict[UUID, subprocess.Popen[bytes]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        world.neighbours.on_job = self._job
+
+    async def replica(self) -> None:
+        """One instance of the agent, ready."""
+        await self._start(new_id(), new_id(), None)
+
+    async def _job(self, request: RunJob, instance: Instance) -> None:
+        self._tasks.append(asyncio.create_task(self._start(instance.id, instance.run_id, request)))
+
+    async def _start(self, instance_id: UUID, run_id: UUID, request: RunJob | None) -> None:
+        world, port = self.world, free_port()
+        named = {"execution_id": request.execution_id, "attempt": request.attempt} if request else {}
+        key = await world.key(instance_id=instance_id, run_id=run_id, **named)
+        self.processes[run_id] = subprocess.Popen(
+            [sys.executable, str(AGENT), str(port)],
+            env={
+                "PATH": os.environ["PATH"],
+                "OPENAI_API_KEY": key.key,
+                "OPENAI_BASE_URL": f"{world.url}/v1",
+            },
+        )
+        await eventually(lambda: listens(port))
+        world.neighbours.ready.append(
+            Endpoint(
+                org_id=world.org_id,
+                agent_id=world.agent_id,
+                instance_id=instance_id,
+                run_id=run_id,
+                node_id=new_id(),
+                endpoint=f"http://127.0.0.1:{port}",
+                concurrency=1,
+                invoke_path="/invoke",
+                **named,
+            )
+        )
+        await world.gateway.refresh()
+
+    async def run(self, given: Any, **more: Any) -> Execution:
+        execution = await self.world.run(given, **more)
+        assert execution.status == "succeeded", execution.error
+        return execution
+
+    async def fork(self, source: Execution, **fork: Any) -> list[Execution]:
+        """Fork and wait for the ends."""
+        made = await self.forked(source, **fork)
+        wait = self.world.client.wait
+        return list(await asyncio.gather(*(wait(self.world.org_id, each.id, 60) for each in made)))
+
+    async def forked(self, source: Execution, **fork: Any) -> list[Execution]:
+        new = NewForks(fork=Fork(**fork), created_by="user:test")
+        return await self.client.fork(self.world.org_id, source.id, new)
+
+    async def decide(self, execution: Execution, what: Any) -> Execution:
+        return await self.client.decide(
+            self.world.org_id, execution.id, Decision(on_divergence=what), "user:test"
+        )
+
+    async def steps(self, execution: Execution) -> list[Step]:
+        return (await self.world.journal.timeline(self.world.org_id, execution.id, limit=1000)).items
+
+    async def raw(self, execution: Execution, seqs: list[int]) -> list[RawStep]:
+        return await self.world.platform.client(type(self.world.journal), "agent-gateway").raw(
+            self.world.org_id, execution.id, seqs
+        )
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for process in self.processes.values():
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+
+
+@pytest.fixture
+async def travel(make_world: WorldMaker) -> AsyncIterator[Travel]:
+    async with random_upstream() as upstream:
+        world = await make_world(
+            default_route="openai", openai_api_key="sk-platform", openai_url=upstream.url
+        )
+        made = Travel(world, upstream)
+        yield made
+        made.close()
