@@ -1,6 +1,6 @@
 -- Purpose: what organisations may do and spend: policies, budgets and what is held of them, prices, stops
--- Owner:   agent-gateway
--- Tables:  organisation_policies organisation_stops budgets budget_holds model_prices
+-- Owner:   agent-gateway (steps: agent-observability)
+-- Tables:  organisation_policies organisation_stops budgets budget_holds model_prices, steps (columns)
 
 CREATE TABLE organisation_policies (
     org_id     uuid PRIMARY KEY REFERENCES organisations (id),
@@ -81,3 +81,8 @@ CREATE TABLE model_prices (
     PRIMARY KEY (model, version)
 );
 CALL protect_platform_table('model_prices');
+
+-- What a cost of nothing means: that the model has no price, or that the answer broke off before its usage came.
+ALTER TABLE steps
+    ADD COLUMN priced    boolean NOT NULL DEFAULT true,
+    ADD COLUMN estimated boolean NOT NULL DEFAULT false;

@@ -18,7 +18,9 @@ from services.agent_gateway.keeping import Keeping
 from services.agent_gateway.keys import Keys
 from services.agent_gateway.outbound import Outbound
 from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.replay.time_travel import TimeTravel
 from services.agent_gateway.scripted import ScriptedProvider
+from services.agent_gateway.spending.spending import Spending
 from services.agent_gateway.watching import Watchers
 from services.chassis.clock import Clock
 from services.chassis.contract import Page
@@ -50,8 +52,10 @@ class Gateway:
         watchers: Watchers,
         recorder: Recorder,
         scripted: ScriptedProvider,
+        spending: Spending,
         outbound: Sequence[Outbound],
         face: Face,
+        time_travel: TimeTravel,
         egress: EgressProxy,
         memory: MemoryVectorEngineClient,
         clock: Clock,
@@ -66,8 +70,10 @@ class Gateway:
         self.keys = keys
         self.recorder = recorder
         self.scripted = scripted
+        self.spending = spending
         self._outbound = outbound
         self.face = face
+        self.time_travel = time_travel
         self.egress = egress
         self._memory = memory
         self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
@@ -81,6 +87,7 @@ class Gateway:
 
     async def create(self, org_id: UUID, wanted: CreateExecution) -> Execution:
         """Queue an execution; the same idempotency key and request give the same execution."""
+        await self.spending.stops.check(org_id)
         created = await self.creations.add(NewRow(new_id(), org_id, wanted, request_hash(wanted)))
         if isinstance(created, PlatformError):
             raise created
@@ -207,6 +214,7 @@ class Gateway:
         """Stop working; what is under way is taken up when the gateway is back."""
         await self.dispatcher.stop()
         await self.egress.stop()
+        await self.spending.close()
         for session in self._outbound:
             await session.close()
 
@@ -239,6 +247,12 @@ class Gateway:
     async def dispatch_jobs(self) -> None:
         """Start jobs."""
         await self.jobs.dispatch()
+
+    async def end_diverged(self) -> None:
+        """End executions whose replay diverged and must not go on."""
+        for execution_id, org_id in await self.time_travel.replays.end_diverged():
+            self.jobs.stop(org_id, execution_id)
+            self.keys.forget(execution_id)
 
     async def tidy_jobs(self) -> None:
         """Stop job processes nobody needs."""

@@ -23,10 +23,15 @@ from services.agent_gateway.model_door import ModelDoor
 from services.agent_gateway.outbound import Outbound
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.replay.routes import router as time_travel_router
+from services.agent_gateway.replay.time_travel import time_travel
 from services.agent_gateway.result_door import ResultDoor
 from services.agent_gateway.routes import router
 from services.agent_gateway.scripted import ScriptedProvider
 from services.agent_gateway.settings import GatewaySettings
+from services.agent_gateway.spending import loops as spending_loops
+from services.agent_gateway.spending.routes import router as spending_router
+from services.agent_gateway.spending.spending import Spending
 from services.agent_gateway.upstreams import Upstreams
 from services.agent_gateway.watching import Watchers
 from services.chassis.ids import new_id
@@ -54,10 +59,13 @@ def build(resources: Resources) -> Gateway:
     brain = resources.client(ControlBrainClient)
     jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
     keys = _keys(resources, settings)
-    gates = Gates([])
-    recorder = Recorder(journal, gates, clock, settings.prices, settings.journal_seconds)
+    travel = time_travel(resources, dispatcher, active, watchers, jobs.wake)
     scripted = ScriptedProvider(clock)
     upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
+    hold, wait = settings.budget_hold_seconds, settings.budget_wait_seconds
+    spending = Spending(resources.db, clock, upstreams.is_scripted, hold, wait)
+    gates = Gates([spending.policies, travel.replays, spending.budgets])
+    recorder = Recorder(journal, gates, clock, spending.prices, settings.journal_seconds)
     calls = ModelCalls(gates, upstreams, recorder, clock, settings.max_call_bytes)
     memory = MemoryDoor(resources.client(MemoryVectorEngineClient), recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
@@ -75,8 +83,10 @@ def build(resources: Resources) -> Gateway:
         watchers=watchers,
         recorder=recorder,
         scripted=scripted,
+        spending=spending,
         outbound=(agents, providers),
         face=Face(keys, active, doors),
+        time_travel=travel,
         memory=resources.client(MemoryVectorEngineClient),
         egress=EgressProxy(keys, active, gates, recorder, guard, clock, idle),
         clock=clock,
@@ -97,7 +107,7 @@ def _keys(resources: Resources, settings: GatewaySettings) -> Keys:
 service: Service[Any] = Service(
     name="agent-gateway",
     build=build,
-    routes=[router],
+    routes=[router, time_travel_router, spending_router],
     handlers=[on(AGENT_EVENTS, Gateway.instance_changed, every_replica=True)],
     loops=[
         every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.creations.waiting),
@@ -108,12 +118,18 @@ service: Service[Any] = Service(
         every(1, Gateway.dispatch, woken_by=lambda gateway: gateway.dispatcher.wake),
         every(1, Gateway.dispatch_jobs, woken_by=lambda gateway: gateway.jobs.wake),
         every(1, Gateway.tidy_jobs),
+        every(5, Gateway.end_diverged, woken_by=lambda gateway: gateway.time_travel.replays.diverged),
         every(0.5, Gateway.look_for_work),
         every(0.5, Gateway.expire),
         every(5, Gateway.refresh, woken_by=lambda gateway: gateway.keeping.look),
         every(3, Gateway.renew),
         every(1, Gateway.take_over),
         every(3600, Gateway.sweep_keys),
+        every(0.4, spending_loops.refresh_rules),
+        every(2, spending_loops.refresh_prices),
+        every(0.5, spending_loops.tell_spending, woken_by=lambda g: g.spending.budgets.holdings.untold),
+        every(0.5, spending_loops.enforce_stops),
+        every(3600, spending_loops.sweep_budgets),
     ],
     roles=["tenant", "system"],
     open_prefixes=("/v1/", "/mcp"),

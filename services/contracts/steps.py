@@ -55,6 +55,8 @@ class Step(Contract):
     tokens_cached: int = Field(0, description="of tokens_in, those the provider had cached")
     tokens_reasoning: int = Field(0, description="of tokens_out, those spent on reasoning")
     cost_nano: int = Field(0, description="nano-dollars")
+    priced: bool = Field(True, description="false: the model has no price, and the cost says nothing")
+    estimated: bool = Field(False, description="the answer broke off before it told what it had used")
     redacted: list[str] = Field(
         default_factory=list,
         description="rules that replaced something in the stored bodies; then they are not the agent's bytes",

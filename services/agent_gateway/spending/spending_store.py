@@ -83,6 +83,8 @@ WITH stopped AS (
 ), revoked AS (
     UPDATE virtual_keys k SET revoked_at = clock_timestamp() FROM ended
     WHERE ended.mode = 'job' AND k.execution_id = ended.id AND k.revoked_at IS NULL
+), freed AS (
+    DELETE FROM execution_lanes l USING ended WHERE l.execution_id = ended.id
 ), counted AS (
     UPDATE organisation_stops s SET cancelled = s.cancelled + n.count
     FROM (SELECT org_id, count(*) AS count FROM ended GROUP BY org_id) AS n WHERE s.org_id = n.org_id

@@ -1,0 +1,97 @@
+"""Amounts of what budgets count, and how much of a budget a process may hold: plain arithmetic."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+# A lease takes this part of what is left beyond its need, and at most so many times the need, so that few
+# calls must ask the database and no process holds much that others could use.
+EXTRA_PART = 16
+EXTRA_TIMES = 7
+
+
+class Amount(NamedTuple):
+    """Nano-dollars, tokens, steps and tool calls."""
+
+    nano: int = 0
+    tokens: int = 0
+    steps: int = 0
+    tool_calls: int = 0
+
+    def plus(self, other: "Amount") -> "Amount":
+        """Both together."""
+        return Amount(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def minus(self, other: "Amount") -> "Amount":
+        """This without the other; may be negative."""
+        return Amount(*(a - b for a, b in zip(self, other, strict=True)))
+
+    def most(self, other: "Amount") -> "Amount":
+        """The larger of each."""
+        return Amount(*map(max, self, other))
+
+
+class Limits(NamedTuple):
+    """The most of each; null is without limit."""
+
+    nano: int | None = None
+    tokens: int | None = None
+    steps: int | None = None
+    tool_calls: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited."""
+        return any(limit is not None for limit in self)
+
+    def cover(self, amount: Amount) -> bool:
+        """Whether the amount is within every limit."""
+        return all(limit is None or value <= limit for limit, value in zip(self, amount, strict=True))
+
+    def without(self, amount: Amount) -> "Limits":
+        """What is left of each limit."""
+        pairs = zip(self, amount, strict=True)
+        return Limits(*(None if limit is None else limit - value for limit, value in pairs))
+
+
+ZERO = Amount()
+NAMES = ("cost", "tokens", "steps", "tool calls")
+
+
+class Want(NamedTuple):
+    """What a process wants to hold: surely `keep`, at best `full`, and `least` rather than no more."""
+
+    keep: Amount
+    least: Amount
+    full: Amount
+    generous: bool = False
+
+
+def share(room: Limits, want: Want) -> Amount:
+    """What a process gets to hold when `room` is all that neither was spent nor is held by others."""
+    if room.cover(want.full):
+        return want.full.plus(_extra(room, want)) if want.generous else want.full
+    if room.cover(want.least):
+        return Amount(*(full if left is None else min(full, left) for full, left in _pairs(want.full, room)))
+    return want.keep
+
+
+def tightest(limits: Iterable[Limits]) -> Limits:
+    """The smallest of each."""
+    columns = zip(*limits, strict=True)
+    known = [[value for value in column if value is not None] for column in columns]
+    return Limits(*(min(column) if column else None for column in known))
+
+
+def _extra(room: Limits, want: Want) -> Amount:
+    need = want.full.minus(want.keep)
+    left = room.without(want.full)
+    return Amount(
+        *(
+            0 if free is None else max(0, min(EXTRA_TIMES * value, free // EXTRA_PART))
+            for value, free in _pairs(need, left)
+        )
+    )
+
+
+def _pairs(amount: Amount, limits: Limits) -> Iterable[tuple[int, int | None]]:
+    return zip(amount, limits, strict=True)
