@@ -22,7 +22,10 @@ from pathlib import Path
 from services.embedded.faults import LocalModeError
 from services.embedded.node_runtime import NodeRuntime, find_node
 
-LEFT_OUT = {"node_modules", ".next", ".build", "out", "next-env.d.ts", "tsconfig.tsbuildinfo"}
+LEFT_OUT = {
+    *("node_modules", ".next", ".build", "out"),
+    *("next-env.d.ts", "schema.d.ts", "tsconfig.tsbuildinfo"),
+}
 KEPT_BUILDS = 2
 BUILD_WITHIN_SECONDS = 900
 

@@ -1,0 +1,17 @@
+import type { NextConfig } from "next";
+
+// One source, two builds: `export` is served by the API in local mode, `standalone` runs in compose and Helm.
+const standalone = process.env.AGENTPLANE_WEB_MODE === "standalone";
+
+const config: NextConfig = {
+  output: standalone ? "standalone" : "export",
+  reactStrictMode: true,
+  poweredByHeader: false,
+  images: { unoptimized: true },
+  // `npm run check` is the check of types; a build on a user's machine need not repeat it.
+  typescript: { ignoreBuildErrors: true },
+  turbopack: { root: import.meta.dirname },
+  devIndicators: false,
+};
+
+export default config;

@@ -1,0 +1,49 @@
+/** The API's shapes by name. The server always sends what has a default, so an answer has every field. */
+import type { components } from "@/api/schema";
+
+type Schemas = components["schemas"];
+type Answer<Name extends keyof Schemas> = Required<Schemas[Name]>;
+
+export type Agent = Omit<Answer<"Agent">, "spec" | "status"> & { spec: AgentSpec; status: Answer<"AgentStatus"> };
+export type AgentSpec = Answer<"AgentSpec">;
+export type AgentState = Schemas["AgentState"];
+export type AgentVersion = Omit<Answer<"AgentVersion">, "spec"> & { spec: AgentSpec };
+export type DeployAgent = Schemas["DeployAgent"];
+export type PatchAgent = Schemas["PatchAgent"];
+export type Instance = Omit<Answer<"Instance">, "last_exit"> & { last_exit: Required<Schemas["InstanceExit"]> | null };
+export type LogLine = Answer<"AgentLogLine">;
+export type FeedEntry = Answer<"FeedEntry">;
+export type MetricPoint = Answer<"MetricPoint">;
+export type Execution = Answer<"Execution">;
+export type ExecutionStatus = Schemas["ExecutionStatus"];
+export type Step = Answer<"Step">;
+export type StepDetail = Answer<"StepDetail">;
+export type StepKind = Schemas["StepKind"];
+export type BrainState = Answer<"BrainState">;
+export type Decision = Answer<"Decision">;
+export type Node = Answer<"Node">;
+export type ServiceRow = Answer<"ServiceRow">;
+export type Memory = Answer<"Memory">;
+export type MemoryType = Schemas["MemoryType"];
+export type MemoryScope = Schemas["MemoryScope"];
+export type WriteMemory = Schemas["WriteMemory"];
+export type FoundMemory = Omit<Answer<"FoundMemory">, "memory" | "explained"> & { memory: Memory; explained: Answer<"Explained"> };
+export type SearchResult = Omit<Answer<"SearchResult">, "items"> & { items: FoundMemory[] };
+export type MemoryStatus = Answer<"MemoryStatus">;
+export type ApiKey = Answer<"ApiKey">;
+export type CreatedApiKey = Answer<"CreatedApiKey">;
+export type Me = Answer<"Me">;
+export type Organisation = Answer<"Organisation">;
+export type Member = Answer<"Member">;
+export type AuditRecord = Answer<"AuditRecord">;
+export type Channel = "agents" | "executions" | "nodes" | "logs";
+
+/** A page of a list; `next_cursor` leads to the following one. */
+export interface Page<Item> {
+  items: Item[];
+  next_cursor?: string | null;
+}
+
+export type Invitation = Answer<"Invitation">;
+export type CreatedInvitation = Answer<"CreatedInvitation">;
+export type OwnSession = Answer<"OwnSession">;

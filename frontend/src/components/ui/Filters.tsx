@@ -1,0 +1,34 @@
+"use client";
+import { Search } from "lucide-react";
+import { useEffect, useState } from "react";
+import { words } from "@/lib/format";
+
+const TYPING_MS = 250;
+
+/** A search field that reports what was typed once the typing rests. */
+export function SearchField({ value, onChange, label }: { value: string; onChange: (value: string) => void; label: string }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (text === value) return;
+    const timer = setTimeout(() => onChange(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text, value, onChange]);
+  return (
+    <div className="relative w-full max-w-64">
+      <Search aria-hidden className="pointer-events-none absolute top-2 left-2.5 size-3.5 text-faint" />
+      <input type="search" aria-label={label} placeholder={label} className="field h-7.5 pl-8" value={text} onChange={(event) => setText(event.target.value)} />
+    </div>
+  );
+}
+
+export function Choice({ value, onChange, label, all, options }: { value: string; onChange: (value: string) => void; label: string; all?: string; options: readonly string[] }) {
+  return (
+    <select aria-label={label} className="field h-7.5 w-auto pr-7" value={value} onChange={(event) => onChange(event.target.value)}>
+      {all !== undefined && <option value="">{all}</option>}
+      {options.map((option) => (
+        <option key={option} value={option}>{words(option)}</option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,97 @@
+"use client";
+/** A line over time, with the values under the pointer and a table for who cannot see it. */
+import { useId, useState, type PointerEvent } from "react";
+import { clock } from "@/lib/format";
+
+export interface Point {
+  at: string;
+  value: number;
+}
+interface Props {
+  label: string;
+  points: Point[];
+  format: (value: number) => string;
+  /** A level that matters, as a limit. */
+  limit?: { value: number; label: string };
+  height?: number;
+}
+
+const WIDTH = 600;
+const LEFT = 56;
+const BOTTOM = 20;
+const TOP = 8;
+
+export function LineChart({ label, points, format, limit, height = 160 }: Props) {
+  const [hovered, setHovered] = useState<number | null>(null);
+  const fill = useId();
+  const first = points[0];
+  const last = points.at(-1);
+  if (!first || !last) return <p className="grid place-items-center text-muted" style={{ height }}>No samples in this time</p>;
+  const from = Date.parse(first.at);
+  const span = Math.max(1, Date.parse(last.at) - from);
+  const top = niceTop(Math.max(...points.map((point) => point.value), 0));
+  const inner = height - BOTTOM - TOP;
+  const x = (at: string) => LEFT + ((Date.parse(at) - from) / span) * (WIDTH - LEFT - 4);
+  const y = (value: number) => TOP + inner - (Math.min(value, top) / top) * inner;
+  const line = points.map((point, index) => `${index ? "L" : "M"}${x(point.at).toFixed(1)} ${y(point.value).toFixed(1)}`).join("");
+  const shown = hovered === null ? undefined : points[hovered];
+
+  function move(event: PointerEvent<SVGSVGElement>) {
+    const box = event.currentTarget.getBoundingClientRect();
+    const wanted = ((event.clientX - box.left) / box.width) * WIDTH;
+    let best = 0;
+    points.forEach((point, index) => {
+      if (Math.abs(x(point.at) - wanted) < Math.abs(x(points[best]!.at) - wanted)) best = index;
+    });
+    setHovered(best);
+  }
+
+  return (
+    <figure className="min-w-0">
+      <figcaption className="mb-1 flex items-baseline justify-between gap-2">
+        <span className="font-medium">{label}</span>
+        <span className="tabular text-xs text-muted">{shown ? `${clock(shown.at)} · ${format(shown.value)}` : format(last.value)}</span>
+      </figcaption>
+      <svg role="img" aria-label={`${label}, ${points.length} samples, now ${format(last.value)}`} viewBox={`0 0 ${WIDTH} ${height}`} className="w-full" onPointerMove={move} onPointerLeave={() => setHovered(null)}>
+        <defs>
+          <linearGradient id={fill} x1="0" x2="0" y1="0" y2="1">
+            <stop offset="0" stopColor="var(--accent)" stopOpacity=".22" />
+            <stop offset="1" stopColor="var(--accent)" stopOpacity="0" />
+          </linearGradient>
+        </defs>
+        {[0, 0.5, 1].map((part) => (
+          <g key={part}>
+            <line x1={LEFT} x2={WIDTH} y1={y(top * part)} y2={y(top * part)} stroke="var(--line)" />
+            <text x={LEFT - 8} y={y(top * part) + 4} textAnchor="end" fontSize="11" fill="var(--muted)">{format(top * part)}</text>
+          </g>
+        ))}
+        {limit && limit.value <= top && <line x1={LEFT} x2={WIDTH} y1={y(limit.value)} y2={y(limit.value)} stroke="var(--warn)" strokeDasharray="4 4" />}
+        <path d={`${line}L${x(last.at)} ${y(0)}L${x(first.at)} ${y(0)}Z`} fill={`url(#${fill})`} />
+        <path d={line} fill="none" stroke="var(--accent)" strokeWidth="1.5" strokeLinejoin="round" vectorEffect="non-scaling-stroke" />
+        <text x={LEFT} y={height - 4} fontSize="11" fill="var(--muted)">{clock(first.at)}</text>
+        <text x={WIDTH} y={height - 4} fontSize="11" fill="var(--muted)" textAnchor="end">{clock(last.at)}</text>
+        {shown && (
+          <>
+            <line x1={x(shown.at)} x2={x(shown.at)} y1={TOP} y2={TOP + inner} stroke="var(--strong)" />
+            <circle cx={x(shown.at)} cy={y(shown.value)} r="3" fill="var(--accent)" />
+          </>
+        )}
+      </svg>
+      <table className="sr-only">
+        <caption>{label}</caption>
+        <tbody>
+          {points.filter((_, index) => index % Math.ceil(points.length / 20) === 0).map((point) => (
+            <tr key={point.at}><th scope="row">{clock(point.at)}</th><td>{format(point.value)}</td></tr>
+          ))}
+        </tbody>
+      </table>
+    </figure>
+  );
+}
+
+/** A round number at or above: 1, 2, 2.5 or 5 times a power of ten. */
+function niceTop(value: number): number {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return ([1, 2, 2.5, 5, 10].find((step) => step * power >= value) ?? 10) * power;
+}

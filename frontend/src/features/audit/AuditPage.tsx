@@ -1,0 +1,58 @@
+"use client";
+import type { AuditRecord } from "@/api/types";
+import { Chip } from "@/components/ui/Badge";
+import { CopyId } from "@/components/ui/CopyId";
+import { columnsOf, DataTable } from "@/components/ui/DataTable";
+import { SearchField } from "@/components/ui/Filters";
+import { PageHeader, Panel } from "@/components/ui/Panel";
+import { Empty, View } from "@/components/ui/states";
+import { Time } from "@/components/ui/Time";
+import { body, client } from "@/lib/api";
+import { words } from "@/lib/format";
+import { usePages } from "@/lib/queries";
+import { useUrlState } from "@/lib/url-state";
+
+const column = columnsOf<AuditRecord>();
+const columns = column.columns([
+  column.accessor("occurred_at", { header: "When", sortFn: "text", cell: ({ getValue }) => <Time at={getValue()} /> }),
+  column.accessor("actor_label", {
+    header: "Who",
+    sortFn: "text",
+    cell: ({ row: { original: record } }) => <span className="flex items-center gap-1.5"><span className="truncate font-medium">{record.actor_label}</span>{record.actor_kind !== "user" && <Chip>{words(record.actor_kind)}</Chip>}</span>,
+  }),
+  column.accessor("action", { header: "What", sortFn: "text", cell: ({ getValue }) => words(getValue()) }),
+  column.accessor((record) => record.target_id ?? "", {
+    id: "target",
+    header: "On",
+    enableSorting: false,
+    cell: ({ row: { original: record } }) => <span className="flex items-center gap-1.5 text-muted">{record.target_kind && words(record.target_kind)} {record.target_id && <CopyId id={record.target_id} />}</span>,
+  }),
+  column.accessor("status", { header: "Answer", sortFn: "basic", cell: ({ getValue }) => <Chip tone={getValue() < 400 ? "ok" : getValue() < 500 ? "warn" : "bad"}>{getValue()}</Chip> }),
+  column.accessor("ip", { header: "From", enableSorting: false, cell: ({ getValue }) => <span className="tabular text-muted">{getValue() ?? "–"}</span> }),
+  column.accessor("request_id", { header: "Request", enableSorting: false, cell: ({ getValue }) => (getValue() ? <CopyId id={getValue()!} label="request id" /> : "–") }),
+]);
+
+export function AuditPage() {
+  const [search, setSearch] = useUrlState("q");
+  const audit = usePages<AuditRecord>(["audit"], (cursor) => body(client.GET("/api/v1/audit", { params: { query: { limit: 100, cursor } } })));
+  const wanted = search.toLowerCase();
+  const fits = (record: AuditRecord) => `${record.actor_label} ${words(record.action)} ${record.target_kind ?? ""} ${record.target_id ?? ""} ${record.ip ?? ""}`.toLowerCase().includes(wanted);
+  return (
+    <>
+      <PageHeader title="Audit log" subtitle="Every write, before its answer left: who, what, on which, and how it was answered." />
+      <div className="mb-3"><SearchField value={search} onChange={setSearch} label="Filter the loaded records" /></div>
+      <Panel>
+        <View query={{ ...audit, data: audit.items }} rows={8}>
+          {(items) => {
+            const shown = items.filter(fits);
+            return shown.length > 0 ? (
+              <DataTable label="Audit log" columns={columns} data={shown} rowId={(record) => record.id} wideOnly={["target", "ip", "request_id"]} more={{ has: audit.hasNextPage, busy: audit.isFetchingNextPage, load: () => void audit.fetchNextPage() }} />
+            ) : (
+              <Empty title={items.length > 0 ? "No record fits" : "Nothing was written yet"} />
+            );
+          }}
+        </View>
+      </Panel>
+    </>
+  );
+}

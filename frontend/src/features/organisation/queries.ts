@@ -1,0 +1,81 @@
+/** The organisation, its members and its open invitations. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { CreatedInvitation, Invitation, Member, Organisation, Page } from "@/api/types";
+import { useToasts } from "@/components/ui/Toasts";
+import { useAuth } from "@/contexts/AuthContext";
+import { body, client } from "@/lib/api";
+
+export const ROLES = ["owner", "admin", "operator", "developer", "viewer", "billing", "auditor"] as const;
+export type Role = (typeof ROLES)[number];
+
+export function useOrganisation() {
+  const { me } = useAuth();
+  const path = { organisation_id: me.organisation_id };
+  return useQuery({ queryKey: ["organisation"], queryFn: () => body<Organisation>(client.GET("/api/v1/organisations/{organisation_id}", { params: { path } })) });
+}
+
+export function useOrganisations() {
+  return useQuery({ queryKey: ["organisations"], queryFn: () => body<Organisation[]>(client.GET("/api/v1/organisations")) });
+}
+
+export function useRename() {
+  const { me } = useAuth();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => body<Organisation>(client.PATCH("/api/v1/organisations/{organisation_id}", { params: { path: { organisation_id: me.organisation_id } }, body: { name } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["organisation"] }),
+  });
+}
+
+export function useMembers() {
+  const { me } = useAuth();
+  const path = { organisation_id: me.organisation_id };
+  return useQuery({ queryKey: ["members"], queryFn: () => body<Member[]>(client.GET("/api/v1/organisations/{organisation_id}/members", { params: { path } })) });
+}
+
+export function useMemberChanges() {
+  const { me } = useAuth();
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const settled = { onError: toasts.failed, onSettled: () => queries.invalidateQueries({ queryKey: ["members"] }) };
+  const path = (userId: string) => ({ organisation_id: me.organisation_id, user_id: userId });
+  const setRole = useMutation({
+    mutationFn: ({ userId, role }: { userId: string; role: Role }) =>
+      body(client.PATCH("/api/v1/organisations/{organisation_id}/members/{user_id}", { params: { path: path(userId) }, body: { role } })),
+    ...settled,
+  });
+  const remove = useMutation({
+    mutationFn: (userId: string) => body(client.DELETE("/api/v1/organisations/{organisation_id}/members/{user_id}", { params: { path: path(userId) } })),
+    ...settled,
+  });
+  return { setRole, remove };
+}
+
+export function useInvitations(enabled: boolean) {
+  return useQuery({
+    queryKey: ["invitations"],
+    queryFn: async () => {
+      const answer = await body<Invitation[] | Page<Invitation>>(client.GET("/api/v1/invitations"));
+      return Array.isArray(answer) ? answer : answer.items;
+    },
+    enabled,
+  });
+}
+
+export function useInvite() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (invitation: { email: string; role: Role }) => body<CreatedInvitation>(client.POST("/api/v1/invitations", { body: invitation })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["invitations"] }),
+  });
+}
+
+export function useWithdraw() {
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  return useMutation({
+    mutationFn: (id: string) => body(client.DELETE("/api/v1/invitations/{invitation_id}", { params: { path: { invitation_id: id } } })),
+    onError: toasts.failed,
+    onSettled: () => queries.invalidateQueries({ queryKey: ["invitations"] }),
+  });
+}

@@ -1,0 +1,70 @@
+/** The navigation as data: six sections. */
+import {
+  Activity, Boxes, Brain, Building2, Clock4, Database, History, KeyRound, LayoutGrid, MonitorSmartphone,
+  ScrollText, Users, type LucideIcon,
+} from "lucide-react";
+import { paths } from "@/lib/paths";
+
+export interface Destination {
+  title: string;
+  path: string;
+  icon: LucideIcon;
+  /** Pressed after `g`. */
+  key: string;
+  permission?: string;
+}
+
+export interface Section {
+  title: string;
+  destinations: Destination[];
+}
+
+export const sections: Section[] = [
+  {
+    title: "Operate",
+    destinations: [
+      { title: "Overview", path: paths.overview, icon: LayoutGrid, key: "o" },
+      { title: "Agents", path: paths.agents, icon: Boxes, key: "a", permission: "agents:read" },
+      { title: "Executions", path: paths.executions, icon: Activity, key: "e", permission: "executions:read" },
+    ],
+  },
+  {
+    title: "Debug",
+    destinations: [
+      { title: "Time travel", path: paths.timeTravel, icon: History, key: "t", permission: "executions:read" },
+    ],
+  },
+  {
+    title: "Knowledge",
+    destinations: [{ title: "Memory", path: paths.memory, icon: Database, key: "m", permission: "memory:read" }],
+  },
+  {
+    title: "Platform",
+    destinations: [
+      { title: "Control brain", path: paths.brain, icon: Brain, key: "b", permission: "brain:read" },
+      { title: "Services", path: paths.services, icon: Clock4, key: "s", permission: "services:read" },
+    ],
+  },
+  {
+    title: "Organisation",
+    destinations: [
+      { title: "Organisation", path: paths.organisation, icon: Building2, key: "r", permission: "organisations:read" },
+      { title: "Members", path: paths.members, icon: Users, key: "u", permission: "members:read" },
+    ],
+  },
+  {
+    title: "Security",
+    destinations: [
+      { title: "API keys", path: paths.apiKeys, icon: KeyRound, key: "k", permission: "api_keys:read" },
+      { title: "Sessions", path: paths.sessions, icon: MonitorSmartphone, key: "i" },
+      { title: "Audit log", path: paths.audit, icon: ScrollText, key: "l", permission: "audit:read" },
+    ],
+  },
+];
+
+export const destinations = sections.flatMap((section) => section.destinations);
+
+/** Whether an address belongs to a destination. */
+export function isWithin(pathname: string, destination: Destination): boolean {
+  return destination.path === "/" ? pathname === "/" : pathname === destination.path || pathname.startsWith(`${destination.path}/`);
+}
