@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,12 @@ class Travel:
         )
         await world.gateway.refresh()
 
+    async def bury(self) -> None:
+        """Have the processes that died no longer be known as ready."""
+        ready = self.world.neighbours.ready
+        ready[:] = [each for each in ready if self.processes[each.run_id].poll() is None]
+        await self.world.gateway.refresh()
+
     async def run(self, given: Any, **more: Any) -> Execution:
         execution = await self.world.run(given, **more)
         assert execution.status == "succeeded", execution.error
@@ -92,7 +98,7 @@ class Travel:
             self.world.org_id, execution.id, Decision(on_divergence=what), "user:test"
         )
 
-    async def steps(self, execution: Execution) -> list[Step]:
+    async def steps(self, execution: Execution) -> Sequence[Step]:
         return (await self.world.journal.timeline(self.world.org_id, execution.id, limit=1000)).items
 
     async def raw(self, execution: Execution, seqs: list[int]) -> list[RawStep]:
