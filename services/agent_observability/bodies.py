@@ -1,52 +1,55 @@
-"""
-Bodies of steps: compressed at the edge of the store, read back byte for byte.
+"""Bodies of steps, put together again byte for byte from their recipes."""
 
-zlib into `bytea` costs the database a tenth of what its own compression costs (decision 0004).
-"""
-
-import zlib
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from uuid import UUID
 
 import orjson
 
-from services.contracts.steps import NewStep, RawStep, Step, StepDetail
-
-LEVEL = 1
-
-
-class Bodies(NamedTuple):
-    """What was sent and what came back, compressed."""
-
-    request: bytes
-    response: bytes
+from services.agent_observability.codec import Codec
+from services.agent_observability.recipes import assembled, digests
+from services.agent_observability.store import StepStore
+from services.chassis.database import Row
+from services.chassis.errors import NotFound
+from services.contracts.steps import RawStep
 
 
-def packed(step: NewStep) -> Bodies:
-    """The step's bodies as they are stored."""
-    return Bodies(zlib.compress(step.request_bytes, LEVEL), zlib.compress(step.response_bytes, LEVEL))
+class Bodies:
+    """Reads bodies; each level of a recipe costs one query, whatever the number of steps."""
 
+    def __init__(self, store: StepStore, codec: Codec) -> None:
+        self._store = store
+        self._codec = codec
 
-def detail_of(step: Step, bodies: Bodies) -> StepDetail:
-    """A step with its bodies as text, and parsed where they are JSON."""
-    request, response = zlib.decompress(bodies.request), zlib.decompress(bodies.response)
-    return StepDetail(
-        **step.model_dump(),
-        request=_parsed(request),
-        response=_parsed(response),
-        request_text=request.decode("utf-8", "backslashreplace"),
-        response_text=response.decode("utf-8", "backslashreplace"),
-    )
+    async def raw(self, org_id: UUID, epoch: int, rows: Iterable[Row]) -> list[RawStep]:
+        """The exact bytes of steps whose recipes are given."""
+        unpack = self._codec.unpack
+        found = [(row, unpack(row["request"]), unpack(row["response"])) for row in rows]
+        blobs = await self.blobs(org_id, epoch, [each for _, *pair in found for each in pair])
+        return [
+            RawStep(
+                seq=row["seq"],
+                request_bytes=assembled(request, blobs.__getitem__),
+                response_bytes=assembled(response, blobs.__getitem__),
+                response_chunks=self._sizes(row["response_chunks"]),
+                request_patch=row["request_patch"],
+            )
+            for row, request, response in found
+        ]
 
+    async def blobs(self, org_id: UUID, epoch: int, recipes: list[bytes]) -> dict[bytes, bytes]:
+        """Everything that recipes refer to, directly or through other recipes."""
+        found: dict[bytes, bytes] = {}
+        while recipes:
+            of_bytes, of_recipes = digests(recipes)
+            wanted = (of_bytes | of_recipes) - found.keys()
+            if not wanted:
+                break
+            stored = await self._store.blobs(org_id, epoch, wanted)
+            if missing := wanted - stored.keys():
+                raise NotFound(f"{len(missing)} parts of these bodies are no longer kept")
+            found.update((digest, self._codec.unpack(data)) for digest, data in stored.items())
+            recipes = [found[digest] for digest in of_recipes & wanted]
+        return found
 
-def raw_of(row: dict[str, Any]) -> RawStep:
-    """A stored row with its bodies as they were."""
-    for name in ("request_bytes", "response_bytes"):
-        row[name] = zlib.decompress(row[name])
-    return RawStep(**row)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+    def _sizes(self, stored: bytes | None) -> list[int]:
+        return [int(size) for size in orjson.loads(self._codec.unpack(stored))] if stored else []

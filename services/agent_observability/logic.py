@@ -3,11 +3,24 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.agent_observability.bodies import detail_of, packed
-from services.agent_observability.store import StepStore
+from services.agent_observability.bodies import Bodies
+from services.agent_observability.detail import detail_of
+from services.agent_observability.epochs import epoch_of
+from services.agent_observability.keeping import Keeping
+from services.agent_observability.store import StepStore, step_of
+from services.agent_observability.writing import Writer
 from services.chassis.contract import Page
 from services.chassis.errors import NotFound
-from services.contracts.steps import NewStep, RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
+from services.chassis.leases import Fence
+from services.contracts.steps import (
+    NewStep,
+    RawStep,
+    RecordedCall,
+    Step,
+    StepDetail,
+    StepKind,
+    StepTotals,
+)
 
 MAX_SEQ = 2**31 - 1
 
@@ -15,27 +28,33 @@ MAX_SEQ = 2**31 - 1
 class Journal:
     """Keeps every call that crossed the boundary."""
 
-    def __init__(self, store: StepStore) -> None:
+    def __init__(self, store: StepStore, bodies: Bodies, writer: Writer, keeping: Keeping) -> None:
         self._store = store
+        self._bodies = bodies
+        self._writer = writer
+        self._keeping = keeping
 
     async def append(self, steps: Sequence[NewStep]) -> None:
         """Store steps and their bodies in one transaction; a step that is there already stays as it is."""
         if steps:
-            await self._store.append(steps, [packed(step) for step in steps])
+            await self._writer.append(steps)
 
-    async def timeline(self, org_id: UUID, execution_id: UUID, after_seq: int, limit: int) -> Page[Step]:
+    async def timeline(
+        self, org_id: UUID, execution_id: UUID, after_seq: int, kinds: Sequence[StepKind], limit: int
+    ) -> Page[Step]:
         """The steps of an execution in order; the cursor is the sequence number to go on after."""
-        found = await self._store.steps_of(org_id, execution_id, after_seq, limit + 1)
+        found = await self._store.steps_of(org_id, execution_id, after_seq, _names(kinds), limit + 1)
         shown = found[:limit]
         cursor = str(shown[-1].seq) if len(found) > limit else None
         return Page[Step](items=shown, next_cursor=cursor)
 
     async def step(self, org_id: UUID, execution_id: UUID, seq: int) -> StepDetail:
         """One step with what was sent and what came back."""
-        found = await self._store.step(org_id, execution_id, seq) if 0 < seq <= MAX_SEQ else None
-        if found is None:
+        rows = await self._store.with_bodies(org_id, execution_id, [seq]) if 0 < seq <= MAX_SEQ else []
+        if not rows:
             raise NotFound(f"execution {execution_id} has no step {seq}")
-        return detail_of(*found)
+        [raw] = await self._bodies.raw(org_id, epoch_of(execution_id), rows)
+        return detail_of(step_of(rows[0]), raw)
 
     async def recorded(
         self,
@@ -47,24 +66,32 @@ class Journal:
         limit: int,
     ) -> Page[RecordedCall]:
         """What a replay must know of an execution's steps; the cursor is the number to go on after."""
-        found = await self._store.recorded(
-            org_id,
-            execution_id,
-            after_seq,
-            before_seq or MAX_SEQ,
-            [each.value for each in kinds] or None,
-            limit + 1,
-        )
+        before = MAX_SEQ if before_seq is None else before_seq
+        found = await self._store.recorded(org_id, execution_id, after_seq, before, _names(kinds), limit + 1)
         shown = found[:limit]
-        return Page[RecordedCall](items=shown, next_cursor=str(shown[-1].seq) if len(found) > limit else None)
+        cursor = str(shown[-1].seq) if len(found) > limit else None
+        return Page[RecordedCall](items=shown, next_cursor=cursor)
 
     async def raw(self, org_id: UUID, execution_id: UUID, seqs: Sequence[int]) -> list[RawStep]:
         """The exact bytes of steps; `NotFound` names the first that is missing."""
-        found = await self._store.raw(org_id, execution_id, sorted(set(seqs)))
-        if missing := sorted(set(seqs) - {each.seq for each in found}):
+        rows = await self._store.with_bodies(org_id, execution_id, sorted(set(seqs)))
+        if missing := sorted(set(seqs) - {row["seq"] for row in rows}):
             raise NotFound(f"execution {execution_id} has no step {missing[0]}")
-        return found
+        return await self._bodies.raw(org_id, epoch_of(execution_id), rows)
 
     async def totals(self, org_id: UUID, execution_id: UUID) -> StepTotals:
         """What the execution's steps add up to; zeros when it has none."""
         return await self._store.totals(org_id, execution_id)
+
+    async def prepare_weeks(self) -> None:
+        """Make room for the coming weeks."""
+        self._writer.forget_weeks()
+        await self._keeping.prepare()
+
+    async def drop_old_weeks(self, fence: Fence) -> None:
+        """Drop the weeks that are kept no longer."""
+        await self._keeping.drop_old()
+
+
+def _names(kinds: Sequence[StepKind]) -> list[str] | None:
+    return [kind.value for kind in kinds] or None

@@ -16,6 +16,7 @@ from services.contracts.steps import NewStep, RawStep, RecordedCall, Step, StepD
 
 router = APIRouter(tags=["steps"])
 TheJournal = Annotated[Journal, Logic(Journal)]
+Kinds = Annotated[str | None, Query(max_length=100, description="comma separated")]
 _batch = TypeAdapter(list[NewStep])
 
 
@@ -36,10 +37,11 @@ async def timeline(
     org_id: TheOrg,
     journal: TheJournal,
     after_seq: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    kinds: Kinds = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Page[Step]:
     """The steps of an execution in order, without their bodies."""
-    return await journal.timeline(org_id, execution_id, after_seq, limit)
+    return await journal.timeline(org_id, execution_id, after_seq, _kinds(kinds), limit)
 
 
 @router.get("/executions/{execution_id}/steps/{seq}")
@@ -55,7 +57,7 @@ async def recorded(
     journal: TheJournal,
     after_seq: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     before_seq: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
-    kinds: Annotated[str | None, Query(max_length=100, description="comma separated")] = None,
+    kinds: Kinds = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
 ) -> Page[RecordedCall]:
     """What a replay must know of an execution's steps."""

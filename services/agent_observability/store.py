@@ -1,101 +1,154 @@
-"""The journal's tables: steps, and their bodies apart, so that a timeline never reads them."""
+"""The journal's write path and the reading of steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.agent_observability.bodies import Bodies, raw_of
+from services.agent_observability.epochs import epoch_of
 from services.chassis.database import Database, Row
-from services.contracts.steps import NewStep, RawStep, RecordedCall, Step, StepTotals
+from services.contracts.steps import RecordedCall, Step, StepTotals
 
-# A batch may be sent again after a lost answer: what is there stays, and its bodies are not written twice.
-_APPEND = """
-WITH new AS (
-    SELECT * FROM unnest(
-        $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::uuid[],
-        $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bool[],
-        $17::bool[], $18::int[], $19::int[], $20::int[], $21::bigint[], $22::text[], $23::timestamptz[],
-        $24::timestamptz[], $25::timestamptz[], $26::bytea[], $27::jsonb[], $28::bytea[], $29::int[],
-        $30::bytea[], $31::text[], $32::uuid[], $33::int[], $34::text[], $35::text[]
-    ) AS step (org_id, id, agent_id, execution_id, instance_id, seq, attempt, parent_id, kind, name, status,
-               cause, error, model, provider, scripted, streamed, http_status, tokens_in, tokens_out,
-               cost_nano, tool_calls, started_at, first_byte_at, finished_at, request, request_patch,
-               response, tokens_cached, key, served_from, source_execution_id, source_seq, effect, chunks)
-), stored AS (
-    INSERT INTO steps (org_id, id, agent_id, execution_id, instance_id, seq, attempt, parent_id, kind, name,
-        status, cause, error, model, provider, scripted, streamed, http_status, tokens_in, tokens_out,
-        cost_nano, tool_calls, started_at, first_byte_at, finished_at, tokens_cached, key, served_from,
-        source_execution_id, source_seq, effect)
-    SELECT org_id, id, agent_id, execution_id, instance_id, seq, attempt, parent_id, kind, name, status,
-        cause, error, model, provider, scripted, streamed, http_status, tokens_in, tokens_out, cost_nano,
-        CASE WHEN tool_calls = '' THEN '{}' ELSE string_to_array(tool_calls, E'\\n') END,
-        started_at, first_byte_at, finished_at, tokens_cached, key, served_from, source_execution_id,
-        source_seq, effect
-    FROM new ON CONFLICT (id) DO NOTHING RETURNING id
+# The columns of a step as they are stored, and their types; `packing.py` fills them.
+COLUMNS = {
+    "epoch": "int",
+    "seq": "int",
+    "started_at": "timestamptz",
+    "finished_at": "timestamptz",
+    "first_byte_at": "timestamptz",
+    "cost_nano": "bigint",
+    "attempt": "int",
+    "tokens_in": "int",
+    "tokens_out": "int",
+    "tokens_cached": "int",
+    "tokens_reasoning": "int",
+    "http_status": "int",
+    "source_seq": "int",
+    "scripted": "bool",
+    "streamed": "bool",
+    "priced": "bool",
+    "estimated": "bool",
+    "org_id": "uuid",
+    "id": "uuid",
+    "agent_id": "uuid",
+    "execution_id": "uuid",
+    "instance_id": "uuid",
+    "parent_id": "uuid",
+    "source_execution_id": "uuid",
+    "kind": "text",
+    "name": "text",
+    "status": "text",
+    "cause": "text",
+    "error": "text",
+    "model": "text",
+    "provider": "text",
+    "effect": "text",
+    "served_from": "text",
+    "key": "bytea",
+    "tool_calls": "text",
+    "redacted": "text",
+    "request": "bytea",
+    "response": "bytea",
+    "response_chunks": "bytea",
+    "request_patch": "jsonb",
+}
+# An array of arrays of unequal length does not exist in SQL, so these travel joined by line breaks.
+_JOINED = ("tool_calls", "redacted")
+_TAKEN = ", ".join(f"string_to_array({name}, E'\\n')" if name in _JOINED else name for name in COLUMNS)
+_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 5))
+
+# Every writer takes its rows in the same order, so that two wait for each other but never in a circle.
+_APPEND = f"""
+WITH stored AS (
+    INSERT INTO steps ({", ".join(COLUMNS)})
+    SELECT {_TAKEN} FROM unnest({_ARRAYS}) AS step ({", ".join(COLUMNS)})
+    ON CONFLICT DO NOTHING
+    RETURNING org_id, id, started_at, agent_id, execution_id, kind, model, scripted, status, served_from,
+              tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_nano
+), kept AS (
+    INSERT INTO step_blobs (epoch, org_id, hash, data)
+    SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[]) ON CONFLICT DO NOTHING
+), counted AS (
+    INSERT INTO step_usage AS u
+    SELECT org_id, (started_at AT TIME ZONE 'UTC')::date AS day, agent_id, kind, coalesce(model, '') AS model,
+           scripted, count(*), count(*) FILTER (WHERE status <> 'succeeded'),
+           count(*) FILTER (WHERE execution_id IS NULL), count(served_from), sum(tokens_in), sum(tokens_out),
+           coalesce(sum(tokens_cached), 0), coalesce(sum(tokens_reasoning), 0), sum(cost_nano)
+    FROM stored GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (org_id, day, agent_id, kind, model, scripted) DO UPDATE SET
+        calls = u.calls + excluded.calls, failed = u.failed + excluded.failed,
+        unattributed = u.unattributed + excluded.unattributed, replayed = u.replayed + excluded.replayed,
+        tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,
+        tokens_cached = u.tokens_cached + excluded.tokens_cached,
+        tokens_reasoning = u.tokens_reasoning + excluded.tokens_reasoning,
+        cost_nano = u.cost_nano + excluded.cost_nano
 )
-INSERT INTO step_bodies (org_id, step_id, request, request_patch, response, response_chunks)
-SELECT org_id, id, request, request_patch, response, string_to_array(chunks, ',')::int[]
-FROM new JOIN stored USING (id)
-ON CONFLICT DO NOTHING
-"""
-
-_STEP = """
-    org_id, id, agent_id, execution_id, instance_id, seq, attempt, parent_id, kind, name, status, cause,
-    error, model, provider, scripted, streamed, http_status, tokens_in, tokens_out, cost_nano, tool_calls,
-    started_at, first_byte_at, finished_at, tokens_cached, encode(key, 'hex') AS key, served_from,
-    source_execution_id, source_seq, effect
-"""
-
-_TIMELINE = f"SELECT {_STEP} FROM steps WHERE execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"  # noqa: S608
-
-_ONE = f"""
-SELECT {_STEP}, b.request, b.response FROM steps JOIN step_bodies b USING (org_id)
-WHERE execution_id = $1 AND seq = $2 AND b.step_id = steps.id
+SELECT id FROM stored
 """  # noqa: S608
 
-_RECORDED = """
+_PLACES = """
+SELECT id FROM unnest($1::int[], $2::uuid[], $3::int[]) AS place (week, anchor, number)
+JOIN steps ON epoch = week AND coalesce(execution_id, id) = anchor AND seq = number
+"""
+
+STEP = """
+    org_id, id, agent_id, execution_id, instance_id, seq, attempt, parent_id, kind, name, status, cause,
+    error, model, provider, scripted, streamed, http_status, tokens_in, tokens_out,
+    coalesce(tokens_cached, 0) AS tokens_cached, coalesce(tokens_reasoning, 0) AS tokens_reasoning, cost_nano,
+    priced, estimated,
+    coalesce(tool_calls, '{}') AS tool_calls, coalesce(redacted, '{}') AS redacted, started_at, first_byte_at,
+    finished_at, encode(key, 'hex') AS key, coalesce(served_from, 'live') AS served_from, source_execution_id,
+    source_seq, effect
+"""
+_OF = "FROM steps WHERE epoch = $1 AND coalesce(execution_id, id) = $2 AND execution_id = $2"
+_TIMELINE = (
+    f"SELECT {STEP} {_OF} AND seq > $3 AND ($4::text[] IS NULL OR kind = ANY($4)) ORDER BY seq LIMIT $5"
+)
+_BODIES = "request, response, response_chunks, request_patch"
+_WITH_BODIES = f"SELECT {STEP}, {_BODIES} {_OF} AND seq = ANY($3) ORDER BY seq"
+_RECORDED = f"""
 SELECT seq, attempt, kind, name, encode(key, 'hex') AS key, status, http_status, streamed, scripted, model,
-       provider, effect, served_from, source_execution_id, source_seq, cause, error, started_at
-FROM steps
-WHERE execution_id = $1 AND seq > $2 AND seq < $3 AND ($4::text[] IS NULL OR kind = ANY($4))
-ORDER BY seq LIMIT $5
+       provider, effect, coalesce(served_from, 'live') AS served_from, source_execution_id, source_seq,
+       cause, error, started_at
+{_OF} AND seq > $3 AND seq < $4 AND ($5::text[] IS NULL OR kind = ANY($5)) ORDER BY seq LIMIT $6
 """
-
-_RAW = """
-SELECT seq, b.request AS request_bytes, b.response AS response_bytes, b.response_chunks, b.request_patch
-FROM steps JOIN step_bodies b ON b.step_id = steps.id
-WHERE execution_id = $1 AND seq = ANY($2) ORDER BY seq
-"""
-
-_TOTALS = """
+_TOTALS = f"""
 SELECT count(*)::int AS steps, coalesce(max(seq), 0) AS last_seq,
        coalesce(sum(tokens_in), 0)::bigint AS tokens_in, coalesce(sum(tokens_out), 0)::bigint AS tokens_out,
-       coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
-       coalesce(bool_or(scripted), false) AS scripted
-FROM steps WHERE execution_id = $1
+       coalesce(sum(cost_nano), 0)::bigint AS cost_nano, coalesce(bool_or(scripted), false) AS scripted
+{_OF}
 """
+_BLOBS = "SELECT hash, data FROM step_blobs WHERE epoch = $1 AND hash = ANY($2)"
 
 
 class StepStore:
-    """Owns `steps` and `step_bodies`."""
+    """Owns `steps`, `step_blobs` and `step_usage`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def append(self, steps: Sequence[NewStep], bodies: Sequence[Bodies]) -> None:
-        """Store a batch in one statement; a repeated step changes nothing."""
-        await self._db.execute(_APPEND, *_columns(steps, bodies))
+    async def append(
+        self, columns: Sequence[Sequence[object]], blobs: Sequence[Sequence[object]]
+    ) -> set[UUID]:
+        """Store a batch in one statement; returns the ids that were not there before."""
+        async with self._db.system() as connection:
+            return {row["id"] for row in await connection.fetch(_APPEND, *blobs, *columns)}
 
-    async def steps_of(self, org_id: UUID, execution_id: UUID, after_seq: int, limit: int) -> list[Step]:
+    async def at(self, epochs: list[int], anchors: list[UUID], seqs: list[int]) -> set[UUID]:
+        """The ids of the steps that stand at these places."""
+        return {row["id"] for row in await self._db.fetch(_PLACES, epochs, anchors, seqs)}
+
+    async def steps_of(
+        self, org_id: UUID, execution_id: UUID, after_seq: int, kinds: list[str] | None, limit: int
+    ) -> list[Step]:
         """Steps of an execution after a sequence number, without bodies."""
+        week = epoch_of(execution_id)
         async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_TIMELINE, execution_id, after_seq, limit)
-        return [_step_from(row) for row in rows]
+            rows = await connection.fetch(_TIMELINE, week, execution_id, after_seq, kinds, limit)
+        return [step_of(row) for row in rows]
 
-    async def step(self, org_id: UUID, execution_id: UUID, seq: int) -> tuple[Step, Bodies] | None:
-        """One step with its bodies."""
+    async def with_bodies(self, org_id: UUID, execution_id: UUID, seqs: Sequence[int]) -> list[Row]:
+        """Steps of an execution with the recipes of their bodies, in order."""
         async with self._db.tenant(org_id) as connection:
-            row = await connection.fetchrow(_ONE, execution_id, seq)
-        return (_step_from(row), Bodies(row["request"], row["response"])) if row else None
+            return await connection.fetch(_WITH_BODIES, epoch_of(execution_id), execution_id, list(seqs))
 
     async def recorded(
         self,
@@ -107,48 +160,24 @@ class StepStore:
         limit: int,
     ) -> list[RecordedCall]:
         """What a replay needs of an execution's steps, in order."""
+        week = epoch_of(execution_id)
         async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_RECORDED, execution_id, after_seq, before_seq, kinds, limit)
+            rows = await connection.fetch(_RECORDED, week, execution_id, after_seq, before_seq, kinds, limit)
         return [RecordedCall.model_validate(dict(row)) for row in rows]
-
-    async def raw(self, org_id: UUID, execution_id: UUID, seqs: Sequence[int]) -> list[RawStep]:
-        """Exact bytes of steps, in order."""
-        async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_RAW, execution_id, list(seqs))
-        return [raw_of(dict(row)) for row in rows]
 
     async def totals(self, org_id: UUID, execution_id: UUID) -> StepTotals:
         """Sums over an execution's steps."""
         async with self._db.tenant(org_id) as connection:
-            row = await connection.fetchrow(_TOTALS, execution_id)
+            row = await connection.fetchrow(_TOTALS, epoch_of(execution_id), execution_id)
         return StepTotals.model_validate(dict(row)) if row else StepTotals()
 
+    async def blobs(self, org_id: UUID, epoch: int, digests: set[bytes]) -> Mapping[bytes, bytes]:
+        """Stored blobs by their digests."""
+        wanted = [UUID(bytes=each) for each in digests]
+        async with self._db.tenant(org_id) as connection:
+            return {row["hash"].bytes: row["data"] for row in await connection.fetch(_BLOBS, epoch, wanted)}
 
-def _step_from(row: Row) -> Step:
+
+def step_of(row: Row) -> Step:
+    """A row as the contract says it."""
     return Step.model_validate(dict(row))
-
-
-def _columns(steps: Sequence[NewStep], bodies: Sequence[Bodies]) -> list[list[object]]:
-    names = (
-        "org_id id agent_id execution_id instance_id seq attempt parent_id kind name status cause error model"
-        " provider scripted streamed http_status tokens_in tokens_out cost_nano"
-    )
-    columns = [[getattr(step, name) for step in steps] for name in names.split()]
-    return [
-        *columns,
-        # An array of arrays of unequal length does not exist in SQL, and a tool's name holds no line break.
-        ["\n".join(name.replace("\n", " ") for name in step.tool_calls) for step in steps],
-        [step.started_at for step in steps],
-        [step.first_byte_at for step in steps],
-        [step.finished_at for step in steps],
-        [body.request for body in bodies],
-        [step.request_patch for step in steps],
-        [body.response for body in bodies],
-        [step.tokens_cached for step in steps],
-        [bytes.fromhex(step.key) if step.key else None for step in steps],
-        [step.served_from for step in steps],
-        [step.source_execution_id for step in steps],
-        [step.source_seq for step in steps],
-        [step.effect for step in steps],
-        [",".join(map(str, step.response_chunks)) for step in steps],
-    ]

@@ -136,8 +136,8 @@ async def test_a_tenant_reaches_its_own_rows_only(db: Database) -> None:
                 for org_id in (mine, theirs):
                     await insert(connection, table, filled(columns, org_column, org_id))
         except asyncpg.CheckViolationError as error:
-            # A partitioned table without partitions takes no row; that it is protected is tested above.
-            assert "no partition of relation" in str(error)
+            # No partition takes the made-up row; that each is protected is tested above.
+            assert "partition" in str(error)
             continue
         if not await reachable(db, table):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

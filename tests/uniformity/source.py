@@ -77,10 +77,15 @@ def template(node: ast.expr) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Every table of the migrations -> the file that creates it."""
+    """Every table that the migrations leave -> the file that creates it."""
     found = {}
     for path in sorted((ROOT / "migrations").glob("*.sql")):
-        for name in re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", path.read_text(), re.M):
+        text = path.read_text()
+        dropped = re.findall(r"^DROP TABLE ([\w, ]+);", text, re.M)
+        renamed = re.findall(r"^ALTER TABLE (\w+) RENAME TO", text, re.M)
+        for name in {name for names in dropped for name in names.split(", ")} | set(renamed):
+            found.pop(name, None)
+        for name in re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", text, re.M):
             found[name] = path.name
     return found
 

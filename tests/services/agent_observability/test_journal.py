@@ -1,8 +1,5 @@
 """The journal: stored once, read in order, byte for byte, and by its own organisation only."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,53 +9,18 @@ from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
-from services.contracts.steps import Effect, NewStep, StepKind, StepTotals
-from services.embedded.testing import WorkerStores
-from tests.platform import make_organisation, platform_of
-
-
-@pytest.fixture
-async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
-    async with platform_of(["agent-observability"], stores.environment()) as running:
-        yield running
-
-
-@pytest.fixture
-def journal(platform: TestPlatform) -> AgentObservabilityClient:
-    return platform.client(AgentObservabilityClient, "agent-gateway")
-
-
-def step(org_id: UUID, execution_id: UUID | None, seq: int, **more: Any) -> NewStep:
-    values: dict[str, Any] = {
-        "id": new_id(),
-        "org_id": org_id,
-        "agent_id": new_id(),
-        "execution_id": execution_id,
-        "seq": seq,
-        "kind": StepKind.LLM,
-        "name": "/v1/chat/completions",
-        "status": "succeeded",
-        "model": "scripted/x",
-        "scripted": True,
-        "http_status": 200,
-        "tokens_in": 10,
-        "tokens_out": 5,
-        "cost_nano": 7,
-        "started_at": datetime.now(UTC),
-        "finished_at": datetime.now(UTC),
-        "request_bytes": b'{"model":"scripted/x"}',
-        "response_bytes": b'{"ok": true}',
-    }
-    return NewStep(**{**values, **more})
+from services.contracts.steps import Effect, StepKind, StepTotals
+from tests.platform import make_organisation
+from tests.services.agent_observability.conftest import MakeStep
 
 
 async def test_a_batch_sent_twice_is_stored_once(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id, execution_id = await make_organisation(platform.db), new_id()
-    batch = [step(org_id, execution_id, seq) for seq in (1, 2, 3)]
+    execution_id = new_id()
+    batch = [step(execution_id, seq) for seq in (1, 2, 3)]
     await journal.append_steps(batch)
-    await journal.append_steps([*batch, step(org_id, execution_id, 4)])
+    await journal.append_steps([*batch, step(execution_id, 4)])
     page = await journal.timeline(org_id, execution_id)
     assert [each.seq for each in page.items] == [1, 2, 3, 4]
     assert await journal.totals(org_id, execution_id) == StepTotals(
@@ -67,14 +29,13 @@ async def test_a_batch_sent_twice_is_stored_once(
 
 
 async def test_bodies_come_back_byte_for_byte(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id, execution_id = await make_organisation(platform.db), new_id()
+    execution_id = new_id()
     stream = b'data: {"x": "\xc3\xa9"}\n\n\x00\xff not utf-8'
     await journal.append_steps(
         [
             step(
-                org_id,
                 execution_id,
                 1,
                 response_bytes=stream,
@@ -95,10 +56,10 @@ async def test_bodies_come_back_byte_for_byte(
 
 
 async def test_a_timeline_pages_and_carries_no_bodies(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id, execution_id = await make_organisation(platform.db), new_id()
-    await journal.append_steps([step(org_id, execution_id, seq) for seq in range(1, 6)])
+    execution_id = new_id()
+    await journal.append_steps([step(execution_id, seq) for seq in range(1, 6)])
     first = await journal.timeline(org_id, execution_id, limit=3)
     assert [each.seq for each in first.items] == [1, 2, 3]
     rest = await journal.timeline(org_id, execution_id, after_seq=int(first.next_cursor or 0), limit=3)
@@ -106,16 +67,15 @@ async def test_a_timeline_pages_and_carries_no_bodies(
 
 
 async def test_a_replay_finds_the_exact_bytes_and_who_answered(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id, execution_id, source_id = await make_organisation(platform.db), new_id(), new_id()
+    execution_id, source_id = new_id(), new_id()
     parts = [b"data: \xff\n\n", b"", b"data: [DONE]\n\n"]
     key = "00ff" * 8
     await journal.append_steps(
         [
-            step(org_id, execution_id, 1, key=key, kind=StepKind.TOOL, effect=Effect.WRITE, name="refund"),
+            step(execution_id, 1, key=key, kind=StepKind.TOOL, effect=Effect.WRITE, name="refund"),
             step(
-                org_id,
                 execution_id,
                 2,
                 streamed=True,
@@ -150,10 +110,10 @@ async def test_a_replay_finds_the_exact_bytes_and_who_answered(
 
 
 async def test_long_executions_are_paged_for_a_replay(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id, execution_id = await make_organisation(platform.db), new_id()
-    await journal.append_steps([step(org_id, execution_id, seq) for seq in range(1, 10_003)])
+    execution_id = new_id()
+    await journal.append_steps([step(execution_id, seq) for seq in range(1, 10_003)])
     calls = await journal.recorded(org_id, execution_id)
     assert [call.seq for call in calls] == list(range(1, 10_003))
     bodies = await journal.raw(org_id, execution_id, list(range(1, 252)))
@@ -161,20 +121,19 @@ async def test_long_executions_are_paged_for_a_replay(
 
 
 async def test_unattributed_steps_do_not_collide(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id = await make_organisation(platform.db)
-    await journal.append_steps([step(org_id, None, 0), step(org_id, None, 0)])
+    await journal.append_steps([step(None, 0), step(None, 0)])
     row = await platform.db.fetchrow("SELECT count(*) AS n FROM steps WHERE org_id = $1", org_id)
     assert row is not None and row["n"] == 2
 
 
 async def test_another_organisation_sees_nothing(
-    platform: TestPlatform, journal: AgentObservabilityClient
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    org_id, other = await make_organisation(platform.db), await make_organisation(platform.db)
+    other = await make_organisation(platform.db)
     execution_id = new_id()
-    await journal.append_steps([step(org_id, execution_id, 1)])
+    await journal.append_steps([step(execution_id, 1)])
     assert list((await journal.timeline(other, execution_id)).items) == []
     assert (await journal.totals(other, execution_id)).steps == 0
     with pytest.raises(NotFound):

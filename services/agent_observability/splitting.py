@@ -1,0 +1,128 @@
+"""
+Splitting: a body becomes a recipe, and blobs that other bodies share.
+
+A conversation sends its whole history in every call. Each message becomes a blob that is stored once, a long
+text within a message or an answer as well, so that an answer and its repetition in the next request meet. The
+list of a conversation's messages is a tree: eight entries make a node, which is a blob itself, so that a step
+refers to the nodes that are full and to the few entries after them: references grow with the logarithm of the
+conversation. After Merkle's trees; the journal's own figures are in `benchmarks/journal.py`.
+"""
+
+from hashlib import blake2b
+from uuid import UUID
+
+from services.agent_observability.outline import Listed, Outline, Span, outline_of
+from services.agent_observability.recipes import BYTES, HASH_SIZE, RECIPE, literal, reference
+
+NODE_ENTRIES = 8
+# Below these a blob's own row would cost more than the repetition.
+SMALL_BODY = 512
+INLINE_ELEMENT = 128
+INLINE_STRETCH = 1_024
+LONGEST_SEPARATOR = 16
+
+
+class Splitter:
+    """Splits bodies of one organisation; `blobs` gathers what their recipes refer to."""
+
+    def __init__(self, org_id: UUID) -> None:
+        self._salted = blake2b(digest_size=HASH_SIZE, key=org_id.bytes)
+        self.blobs: dict[bytes, bytes] = {}
+
+    def split(self, body: bytes) -> bytes:
+        """The recipe of a body."""
+        if len(body) < SMALL_BODY:
+            return literal(body)
+        if body[:1] not in b"{[":
+            return self.stretch(body)
+        return _Cut(self, body, outline_of(body)).recipe()
+
+    def add(self, kind: int, data: bytes, separator: bytes = b"") -> bytes:
+        """A reference to the data, which becomes a blob."""
+        # A recipe and a text of the same bytes must not meet.
+        hashing = self._salted.copy()
+        hashing.update(b"b" if kind == BYTES else b"r")
+        hashing.update(data)
+        digest = hashing.digest()
+        self.blobs[digest] = data
+        return reference(kind, digest, separator)
+
+    def stretch(self, data: bytes) -> bytes:
+        """Bytes between cuts: literal when few."""
+        return literal(data) if len(data) <= INLINE_STRETCH else self.add(BYTES, data)
+
+
+class _Cut:
+    """One body under the knife; stretches are taken from left to right, each once."""
+
+    def __init__(self, splitter: Splitter, body: bytes, outline: Outline) -> None:
+        self._splitter = splitter
+        self._body = body
+        self._lists = outline.lists
+        self._texts = outline.texts
+        self._next_text = 0
+
+    def recipe(self) -> bytes:
+        parts: list[bytes] = []
+        position = 0
+        for listed in self._lists:
+            parts += [self._stretch(position, listed.start), self._list(listed)]
+            position = listed.end
+        parts.append(self._stretch(position, len(self._body)))
+        return b"".join(parts)
+
+    def _list(self, listed: Listed) -> bytes:
+        entries: list[bytes] = []
+        position = listed.start
+        for start, end in listed.elements:
+            entries.append(self._element(position, start, end))
+            position = end
+        rest = self._stretch(position, listed.end)
+        if listed.growing:
+            return self._tree(entries) + rest
+        steady = b"".join(entries)
+        return (steady if len(steady) <= INLINE_ELEMENT else self._splitter.add(RECIPE, steady)) + rest
+
+    def _tree(self, entries: list[bytes]) -> bytes:
+        after: list[bytes] = []
+        while len(entries) >= NODE_ENTRIES:
+            full = len(entries) - len(entries) % NODE_ENTRIES
+            after = entries[full:] + after
+            entries = [
+                self._splitter.add(RECIPE, b"".join(entries[first : first + NODE_ENTRIES]))
+                for first in range(0, full, NODE_ENTRIES)
+            ]
+        return b"".join(entries + after)
+
+    def _element(self, gap: int, start: int, end: int) -> bytes:
+        before, separator = b"", self._body[gap:start]
+        if len(separator) > LONGEST_SEPARATOR:
+            before, separator = self._stretch(gap, start), b""
+        texts = self._texts_until(end)
+        if not texts:
+            data = self._body[start:end]
+            if len(data) <= INLINE_ELEMENT:
+                return before + literal(separator + data)
+            return before + self._splitter.add(BYTES, data, separator)
+        pieces = self._around(texts, start, end)
+        if len(pieces) <= INLINE_ELEMENT:
+            return before + literal(separator) + pieces
+        return before + self._splitter.add(RECIPE, pieces, separator)
+
+    def _stretch(self, start: int, end: int) -> bytes:
+        return self._around(self._texts_until(end), start, end)
+
+    def _around(self, texts: list[Span], start: int, end: int) -> bytes:
+        parts: list[bytes] = []
+        for text_start, text_end in texts:
+            parts.append(self._splitter.stretch(self._body[start:text_start]))
+            parts.append(self._splitter.add(BYTES, self._body[text_start:text_end]))
+            start = text_end
+        parts.append(self._splitter.stretch(self._body[start:end]))
+        return b"".join(parts)
+
+    def _texts_until(self, end: int) -> list[Span]:
+        first = self._next_text
+        while self._next_text < len(self._texts) and self._texts[self._next_text][1] <= end:
+            self._next_text += 1
+        return self._texts[first : self._next_text]
