@@ -21,6 +21,7 @@ from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.replay.time_travel import TimeTravel
 from services.agent_gateway.scripted import ScriptedProvider
 from services.agent_gateway.spending.spending import Spending
+from services.agent_gateway.tools.toolbox import Toolbox
 from services.agent_gateway.watching import Watchers
 from services.chassis.clock import Clock
 from services.chassis.contract import Page
@@ -53,6 +54,7 @@ class Gateway:
         recorder: Recorder,
         scripted: ScriptedProvider,
         spending: Spending,
+        tools: Toolbox,
         outbound: Sequence[Outbound],
         face: Face,
         time_travel: TimeTravel,
@@ -71,6 +73,8 @@ class Gateway:
         self.recorder = recorder
         self.scripted = scripted
         self.spending = spending
+        self.tools = tools
+        tools.serve(self)
         self._outbound = outbound
         self.face = face
         self.time_travel = time_travel
@@ -214,6 +218,7 @@ class Gateway:
         """Stop working; what is under way is taken up when the gateway is back."""
         await self.dispatcher.stop()
         await self.egress.stop()
+        await self.tools.stop()
         await self.spending.close()
         for session in self._outbound:
             await session.close()

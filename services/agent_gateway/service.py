@@ -32,6 +32,9 @@ from services.agent_gateway.settings import GatewaySettings
 from services.agent_gateway.spending import loops as spending_loops
 from services.agent_gateway.spending.routes import router as spending_router
 from services.agent_gateway.spending.spending import Spending
+from services.agent_gateway.tools import loops as tool_loops
+from services.agent_gateway.tools.routes import router as tools_router
+from services.agent_gateway.tools.toolbox import Toolbox
 from services.agent_gateway.upstreams import Upstreams
 from services.agent_gateway.watching import Watchers
 from services.chassis.ids import new_id
@@ -69,7 +72,8 @@ def build(resources: Resources) -> Gateway:
     calls = ModelCalls(gates, upstreams, recorder, clock, settings.max_call_bytes)
     memory = MemoryDoor(resources.client(MemoryVectorEngineClient), recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
-    doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results]
+    tools = Toolbox(resources, settings, gates, spending.policies, recorder, dispatcher)
+    doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results, *tools.doors]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
     guard, idle = resources.egress, settings.egress_idle_seconds
@@ -84,6 +88,7 @@ def build(resources: Resources) -> Gateway:
         recorder=recorder,
         scripted=scripted,
         spending=spending,
+        tools=tools,
         outbound=(agents, providers),
         face=Face(keys, active, doors),
         time_travel=travel,
@@ -107,7 +112,7 @@ def _keys(resources: Resources, settings: GatewaySettings) -> Keys:
 service: Service[Any] = Service(
     name="agent-gateway",
     build=build,
-    routes=[router, time_travel_router, spending_router],
+    routes=[router, time_travel_router, spending_router, tools_router],
     handlers=[on(AGENT_EVENTS, Gateway.instance_changed, every_replica=True)],
     loops=[
         every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.creations.waiting),
@@ -125,6 +130,10 @@ service: Service[Any] = Service(
         every(3, Gateway.renew),
         every(1, Gateway.take_over),
         every(3600, Gateway.sweep_keys),
+        every(1, tool_loops.commit_effects, woken_by=lambda g: g.tools.ledger.beginnings.waiting),
+        every(1, tool_loops.commit_results, woken_by=lambda g: g.tools.ledger.endings.waiting),
+        every(1, tool_loops.end_approvals),
+        every(1, tool_loops.cancel_orphans),
         every(0.4, spending_loops.refresh_rules),
         every(2, spending_loops.refresh_prices),
         every(0.5, spending_loops.tell_spending, woken_by=lambda g: g.spending.budgets.holdings.untold),

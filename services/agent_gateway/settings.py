@@ -68,6 +68,8 @@ class GatewaySettings(ServiceSettings):
     egress_idle_seconds: float = Field(
         300, gt=0, description="a connection to the outside that is silent so long is closed"
     )
+    tool_seconds: float = Field(300, gt=0, description="longest call of a tool of an MCP server")
+    agent_depth: int = Field(8, ge=1, le=50, description="how deep agents may call each other")
     journal_seconds: float = Field(
         10, gt=0, description="how long the journal may be away before a call fails"
     )

@@ -1,0 +1,162 @@
+"""
+Agents that call agents: the server `agents`, and the executions that are made for it.
+
+The child carries the idempotency key of the call, so an attempt that asks again finds the child that the one
+before it made. It ends with its parent, and no chain of agents is deeper than a limit.
+"""
+
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+from pydantic import Field, ValidationError
+
+from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.tools.answers import NotSent
+from services.agent_gateway.tools.child_store import ChildStore
+from services.agent_gateway.tools.effects import Described
+from services.agent_gateway.tools.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, Json, RpcError, tool_error
+from services.agent_gateway.tools.providers import Order
+from services.chassis.clock import Clock
+from services.chassis.contract import Request
+from services.chassis.errors import PlatformError, Unavailable
+from services.contracts.agents import Cause
+from services.contracts.backend import BackendClient
+from services.contracts.executions import CreateExecution, Execution, ExecutionStatus, NewExecution, Relation
+from services.contracts.steps import Effect, StepKind
+
+WAIT_SECONDS = 30.0
+_SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "agent": {"type": "string", "description": "name of the agent"},
+        "input": {"description": "what it is given"},
+        "thread_id": {"type": "string"},
+        "wait": {"type": "boolean", "description": "false: answer at once, with the id of its execution"},
+    },
+    "required": ["agent", "input"],
+    "additionalProperties": False,
+}
+
+
+class Invocation(Request):
+    """What one agent asks of another."""
+
+    agent: str = Field(min_length=1, max_length=63)
+    input: Any = None
+    thread_id: str | None = Field(None, max_length=200)
+    wait: bool = True
+
+
+class Executions(Protocol):
+    """What is needed of the gateway to run a child."""
+
+    async def create(self, org_id: UUID, wanted: CreateExecution) -> Execution:
+        """Queue an execution."""
+
+    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
+        """The execution once it is terminal, or as it stands when the time is over."""
+
+    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str, cause: Cause) -> Execution:
+        """End an execution."""
+
+
+class AgentTools:
+    """Answers the server `agents`, and keeps children with their parents."""
+
+    name = "agents"
+    kind = StepKind.A2A
+
+    def __init__(self, backend: BackendClient, store: ChildStore, clock: Clock, most_depth: int) -> None:
+        self._backend = backend
+        self._store = store
+        self._clock = clock
+        self._most_depth = most_depth
+
+    async def tools(self, holder: Holder) -> list[Described]:
+        """The one tool by which any agent is called."""
+        return [_described("invoke")]
+
+    async def tool(self, holder: Holder, name: str, arguments: Any) -> Described | None:
+        """The agent that is called, as a tool of its own: policies and steps speak of it by its name."""
+        if name != "invoke":
+            return None
+        return _described(_invocation(arguments).agent)
+
+    async def call(self, order: Order) -> Json:
+        """Run the other agent."""
+        asked, active = _invocation(order.arguments), order.call.active
+        if active is None or order.idempotency_key is None:
+            return {"result": tool_error("it is not known which execution calls", Cause.POLICY_DENIED.value)}
+        try:
+            child = await self._run(order, active, asked, order.idempotency_key)
+        except Unavailable as error:
+            raise NotSent(error.detail) from error
+        except PlatformError as error:
+            return {"result": tool_error(error.detail, Cause.TOOL_FAILED.value)}
+        document = {
+            "execution_id": str(child.id),
+            "status": child.status.value,
+            "output": child.output,
+            "error": child.error.model_dump(mode="json") if child.error else None,
+        }
+        content = [{"type": "text", "text": orjson.dumps(document).decode()}]
+        failed = child.status.terminal and child.status is not ExecutionStatus.SUCCEEDED
+        return {"result": {"content": content, "structuredContent": document, "isError": failed}}
+
+    async def listed(self, method: str, what: str) -> list[Json]:
+        """It has neither resources nor prompts."""
+        return []
+
+    async def fetched(self, order: Order) -> Json:
+        """It has neither resources nor prompts."""
+        raise RpcError(METHOD_NOT_FOUND, "the server agents has tools only")
+
+    async def cancel_orphans(self, executions: Executions) -> None:
+        """End children whose parent ended without success."""
+        for org_id, execution_id in await self._store.orphans():
+            await executions.cancel(org_id, execution_id, "agent-gateway", Cause.CANCELLED_BY_PARENT)
+
+    def serve(self, executions: Executions) -> None:
+        """Use these executions; they are made after the tools."""
+        self._executions = executions
+
+    async def _run(self, order: Order, active: Active, asked: Invocation, key: UUID) -> Execution:
+        org_id = active.org_id
+        depth = await self._store.depth(org_id, active.id)
+        if depth >= self._most_depth:
+            raise RpcError(INVALID_PARAMS, f"agents may call each other {self._most_depth} deep, not deeper")
+        target = await self._backend.callable_agent(org_id, asked.agent)
+        left = max(1, int((active.deadline_at - self._clock.now()).total_seconds()))
+        child = await self._executions.create(
+            org_id,
+            CreateExecution(
+                **target.model_dump(exclude={"timeout_seconds"}),
+                request=NewExecution(input=asked.input, thread_id=asked.thread_id),
+                timeout_seconds=min(target.timeout_seconds, left),
+                idempotency_key=f"call-{key}",
+                created_by=f"agent:{active.agent_id}",
+                traceparent=active.traceparent,
+                relation=Relation.CHILD,
+                parent_execution_id=active.id,
+                parent_step=order.call.seq,
+            ),
+        )
+        while asked.wait and not child.status.terminal:
+            child = await self._executions.wait(org_id, child.id, WAIT_SECONDS)
+        return child
+
+
+def _invocation(arguments: Any) -> Invocation:
+    try:
+        return Invocation.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "/".join(str(part) for part in first["loc"])
+        raise RpcError(INVALID_PARAMS, f"arguments/{where}: {first['msg']}") from None
+
+
+def _described(name: str) -> Described:
+    text = "Give another agent of the organisation work, and wait for its answer."
+    tool = {"name": name, "description": text, "inputSchema": _SCHEMA}
+    return Described("agents", name, tool, Effect.WRITE, "annotations", idempotent=True)

@@ -1,0 +1,111 @@
+"""
+The effect ledger: what changes the world is written down before it leaves, and done once.
+
+A call is known by its execution, its content key and its ordinal. The row is committed before the call goes
+out and its result with it, so an attempt that comes after a crash is answered from here. Where the row says
+only that the call left, nobody knows what happened: a tool that says it is idempotent is asked again under
+the same idempotency key, any other is not. A call that is under way is not cut off because its agent died:
+it runs to its end, and whoever asks the same again waits for it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+
+from services.agent_gateway.group_commit import GroupCommit
+from services.agent_gateway.tools.answers import Lost, NotSent
+from services.agent_gateway.tools.effect_store import (
+    EffectId,
+    EffectStore,
+    Ending,
+    KnownEffect,
+    NewEffect,
+)
+from services.agent_gateway.tools.protocol import Json, unfinished
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 5.0
+Perform = Callable[[UUID], Awaitable[Json]]
+
+
+class Unknown(Exception):
+    """The call left once and nobody knows what it did; it is not repeated."""
+
+
+class Forbidden(Exception):
+    """A fork or replay asked for an irreversible tool that its source did not call."""
+
+
+class Ledger:
+    """Has every effect happen once."""
+
+    def __init__(self, store: EffectStore) -> None:
+        self._under_way: dict[EffectId, asyncio.Task[Json]] = {}
+        self.beginnings: GroupCommit[NewEffect, KnownEffect | None] = GroupCommit(store.begin)
+        self.endings: GroupCommit[Ending, None] = GroupCommit(store.end)
+
+    async def known(self, new: NewEffect) -> KnownEffect | None:
+        """What the ledger knows of a call before it may leave; null when nothing."""
+        return await self.beginnings.add(replace(new, may_start=False))
+
+    async def once(
+        self, new: NewEffect, perform: Perform, *, idempotent: bool
+    ) -> tuple[Json, KnownEffect | None]:
+        """
+        The result, and what the ledger knew where it answered; performed unless that happened already.
+
+        Raises `Unknown`, `Forbidden`, and whatever `perform` raises.
+        """
+        under_way = self._under_way.get(new.id)
+        if under_way is not None:
+            known = KnownEffect("started", False, new.idempotency_key, None)
+            return await asyncio.shield(under_way), known
+        known_now = await self.beginnings.add(new)
+        if known_now is None:
+            raise Forbidden
+        if known_now.state == "done":
+            return known_now.result, known_now
+        under_way = self._under_way.get(new.id)
+        if under_way is not None:
+            return await asyncio.shield(under_way), known_now
+        if not known_now.fresh and not idempotent:
+            if known_now.state == "started":
+                await self.endings.add(Ending(new.id, "unknown"))
+            raise Unknown
+        task = asyncio.create_task(self._perform(new.id, known_now.idempotency_key, perform))
+        self._under_way[new.id] = task
+        task.add_done_callback(lambda done: self._ended(new.id, done))
+        return await asyncio.shield(task), None
+
+    def answered(self, effect: EffectId, attempt: int) -> None:
+        """The attempt was given the result; nobody waits for this to be written."""
+        self.endings.add(Ending(effect, "answered", attempt=attempt))
+
+    async def stop(self) -> None:
+        """Let calls under way end, for a while."""
+        if self._under_way:
+            await asyncio.wait(list(self._under_way.values()), timeout=STOP_SECONDS)
+        for task in list(self._under_way.values()):
+            task.cancel()
+
+    async def _perform(self, effect: EffectId, idempotency_key: UUID, perform: Perform) -> Json:
+        try:
+            result = await perform(idempotency_key)
+        except NotSent:
+            await self.endings.add(Ending(effect, "released"))
+            raise
+        except Lost:
+            await self.endings.add(Ending(effect, "unknown"))
+            raise
+        await self.endings.add(Ending(effect, "released" if unfinished(result) else "done", result))
+        return result
+
+    def _ended(self, effect: EffectId, task: "asyncio.Task[Json]") -> None:
+        self._under_way.pop(effect, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Seen here too: the agent that asked may have gone.
+            log.info("effect.failed", lineage_id=str(effect.lineage_id), error=str(error)[:500])
