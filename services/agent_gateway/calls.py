@@ -61,6 +61,8 @@ class Call:
         self.recorded = False
         # Answered by what an earlier attempt recorded: the step is there already.
         self.resumed = False
+        # Memory is read as it was at this moment; null is now.
+        self.as_of: datetime | None = None
 
     @property
     def seq(self) -> int:

@@ -5,9 +5,9 @@ Memory as agents reach it with their virtual key, below `/v1/memory`.
     GET  /v1/memory/{id}        one             GET    /v1/memory?limit=&cursor=
     PATCH /v1/memory/{id}       change          DELETE /v1/memory/{id}
 
-The key says which agent and organisation it is; a body cannot say otherwise. Each call is a step of kind
-`memory`, and its answer is released when that step is durable. What an agent writes is marked with the
-execution and the step it was written in.
+The key says which agent and organisation it is; a body cannot say otherwise. Each call passes the gates and is
+a step of kind `memory`, whose answer is released when that step is durable. What an agent writes is marked with
+the execution and the step it was written in.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,15 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Receive, Scope
 
 from services.agent_gateway.calls import Call
+from services.agent_gateway.gates import Gates
 from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.refusals import Refused
+from services.agent_gateway.replay.keys import TooDeep, memory_key
 from services.agent_gateway.replies import Reply, read_body
 from services.agent_gateway.shapes import Outcome, error_body
 from services.chassis.clock import Clock
+from services.chassis.contract import rfc3339
 from services.chassis.errors import Invalid, Malformed, MethodNotAllowed, NotFound, PlatformError
 from services.contracts.agents import Cause
 from services.contracts.memories import ListMemories, PatchMemory, SearchMemories, WriteMemory
@@ -43,8 +47,11 @@ M = TypeVar("M", bound=BaseModel)
 class MemoryDoor:
     """Answers an agent's memory calls, and records each of them."""
 
-    def __init__(self, memory: MemoryVectorEngineClient, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self, memory: MemoryVectorEngineClient, gates: Gates, recorder: Recorder, clock: Clock
+    ) -> None:
         self._memory = memory
+        self._gates = gates
         self._recorder = recorder
         self._clock = clock
 
@@ -60,7 +67,10 @@ class MemoryDoor:
         call.kind = StepKind.MEMORY
         try:
             call.request = await read_body(receive, MOST_BYTES)
-            status, body = await self._do(scope, call)
+            status, body = await self._passed(scope, call)
+        except Refused as refusal:
+            call.fail(refusal.cause, refusal.message)
+            status, body = refusal.status, refusal.body
         except PlatformError as error:
             call.fail(Cause.TOOL_FAILED, error.detail)
             kind = "invalid_request_error" if error.status < 500 else "server_error"
@@ -76,6 +86,20 @@ class MemoryDoor:
                 status, body = 500, error_body("internal", "server_error", message)
         await reply.whole(status, body)
 
+    async def _passed(self, scope: Mapping[str, Any], call: Call) -> Answer:
+        """What answers the call: a gate, or memory."""
+        given = self._body(call) if call.request and scope["method"] in {"POST", "PATCH"} else {}
+        query = scope.get("query_string", b"").decode("latin-1")
+        path = f"{scope['path']}?{query}" if query else scope["path"]
+        try:
+            call.key = memory_key(scope["method"], path, given)
+        except TooDeep as error:
+            raise Invalid("the body is nested too deeply") from error
+        recorded = await self._gates.admit(call, given)
+        if recorded is None:
+            return await self._do(scope, call)
+        return recorded.status, b"".join([chunk async for chunk in recorded.chunks])
+
     async def _do(self, scope: Mapping[str, Any], call: Call) -> Answer:
         rest = scope["path"].removeprefix(MEMORY).strip("/")
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
@@ -83,10 +107,11 @@ class MemoryDoor:
             case "POST", "":
                 return await self._write(call)
             case "POST", "search":
-                asked = _parsed(SearchMemories, self._body(call) | {"agent_id": str(call.holder.agent_id)})
+                given = _at(call, self._body(call)) | {"agent_id": str(call.holder.agent_id)}
+                asked = _parsed(SearchMemories, given)
                 return _json(200, await self._memory.search(call.holder.org_id, asked))
             case "GET", "":
-                return await self._list(call.holder, query)
+                return await self._list(call, query)
             case "GET" | "PATCH" | "DELETE", _ if rest and "/" not in rest:
                 return await self._one(scope["method"], rest, call)
             case _, ("" | "search"):
@@ -103,11 +128,12 @@ class MemoryDoor:
         memory = _parsed(WriteMemory, given)
         return _json(201, await self._memory.write(call.holder.org_id, memory, actor))
 
-    async def _list(self, holder: Holder, query: Mapping[str, list[str]]) -> Answer:
+    async def _list(self, call: Call, query: Mapping[str, list[str]]) -> Answer:
         allowed = {"limit", "cursor", "thread_id", "user_id", "as_of"}
         if unknown := set(query) - allowed:
             raise Invalid(f"{sorted(unknown)[0]} is not a parameter of this list")
-        given: dict[str, Any] = {name: values[-1] for name, values in query.items()}
+        holder = call.holder
+        given = _at(call, {name: values[-1] for name, values in query.items()})
         wanted = _parsed(ListMemories, given | {"agent_id": str(holder.agent_id)})
         return _json(200, await self._memory.list_memories(holder.org_id, wanted))
 
@@ -146,6 +172,12 @@ def route_of(path: str) -> str:
     """The path with an id replaced by its name."""
     rest = path.removeprefix(MEMORY).strip("/")
     return MEMORY if not rest else f"{MEMORY}/search" if rest == "search" else f"{MEMORY}/{{id}}"
+
+
+def _at(call: Call, given: dict[str, Any]) -> dict[str, Any]:
+    if call.as_of is None or "as_of" in given or "as_of_step" in given:
+        return given
+    return given | {"as_of": rfc3339(call.as_of)}
 
 
 def _parsed(kind: type[M], given: dict[str, Any]) -> M:

@@ -70,7 +70,7 @@ def build(resources: Resources) -> Gateway:
     gates = Gates([spending.policies, travel.replays, spending.budgets])
     recorder = Recorder(journal, gates, clock, spending.prices, settings.journal_seconds)
     calls = ModelCalls(gates, upstreams, recorder, clock, settings.max_call_bytes)
-    memory = MemoryDoor(resources.client(MemoryVectorEngineClient), recorder, clock)
+    memory = MemoryDoor(resources.client(MemoryVectorEngineClient), gates, recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
     tools = Toolbox(resources, settings, gates, spending.policies, recorder, dispatcher)
     doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results, *tools.doors]

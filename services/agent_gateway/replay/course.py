@@ -73,6 +73,8 @@ class Course:
         source_id = plan.source_execution_id if plan else execution_id
         self.prefix = Recording(Recorded(source_id, each) for each in before)
         self.later = Recording(Recorded(source_id, each) for each in after)
+        # Memory is read as it was when the recorded step began, until the fork writes some of its own.
+        self.memory_as_of = after[0].started_at if after else None
         # An earlier attempt that went out had left the recording.
         self._departed = plan is not None and any(_went_out(each) for each in own)
 

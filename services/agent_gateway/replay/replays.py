@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import structlog
 
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.answers import Answer
@@ -32,7 +31,16 @@ from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
 from services.contracts.steps import RawStep, StepKind
 
-log = structlog.get_logger()
+MEMORY_READS = frozenset(
+    {
+        "POST /v1/memory/search",
+        "GET /v1/memory",
+        "GET /v1/memory/{id}",
+        "memory/search",
+        "memory/list",
+        "memory/get",
+    }
+)
 
 
 @dataclass
@@ -103,6 +111,7 @@ class Replays:
         if decision.source_seq is not None and replaying.active.replay is not None:
             call.source = (replaying.active.replay.source_execution_id, decision.source_seq)
         _change(replaying, call, body, decision)
+        _recall(replaying.course, call)
         return None
 
     def _keys(self, replaying: _Replaying, call: Call) -> list[str]:
@@ -200,12 +209,29 @@ def _outdated(loading: "asyncio.Task[_Replaying]", active: Active) -> bool:
     return loading.cancelled() or loading.exception() is not None or loading.result().active is not active
 
 
+def _recall(course: Course, call: Call) -> None:
+    """Have memory read as of the fork, up to the first time that the fork writes."""
+    if call.kind is not StepKind.MEMORY:
+        return
+    if call.name in MEMORY_READS:
+        call.as_of = course.memory_as_of
+    else:
+        course.memory_as_of = None
+
+
 def _change(replaying: _Replaying, call: Call, body: dict[str, Any], decision: GoOut) -> None:
     """Apply the edits of a step, and the model of the live part, to what goes out."""
     plan = replaying.active.replay
     changed = edited(body, decision.edits) if decision.edits else body
     if plan is not None and plan.model and call.kind is StepKind.LLM:
         changed = {**changed, "model": plan.model}
-    if changed is not body:
+    if changed is body:
+        return
+    if call.kind is StepKind.LLM:
         call.sent = orjson.dumps(changed)
         call.model = changed.get("model", call.model)
+    else:
+        for name, value in changed.items():
+            if body.get(name) != value:
+                call.change(name, value)
+        body.update(changed)

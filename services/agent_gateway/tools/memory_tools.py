@@ -120,6 +120,8 @@ class MemoryTools:
     async def _do(self, order: Order, arguments: Json) -> Json:
         holder, memory = order.call.holder, self._memory
         whose = {**arguments, "agent_id": str(holder.agent_id)}
+        if order.call.as_of is not None and order.tool in {"search", "list"}:
+            whose["as_of"] = order.call.as_of
         match order.tool:
             case "remember":
                 return _plain(await self._remember(order, whose))
