@@ -72,6 +72,7 @@ class Prices:
     def spent(self, call: Call, outcome: Outcome) -> Spent:
         """What a call came to; of an answer that broke off before its usage was told, what it likely was."""
         spent = Spent(outcome.tokens_in, outcome.tokens_out, outcome.tokens_cached)
+        spent.tokens_reasoning = outcome.tokens_reasoning
         if call.kind is not StepKind.LLM or call.scripted:
             return spent
         if not (spent.tokens_in or spent.tokens_out) and _was_cut(call):
