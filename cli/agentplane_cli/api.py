@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -51,9 +52,27 @@ class Api:
         """The answer to a PATCH."""
         return _json(self._send("PATCH", path, body=body))
 
-    def delete(self, path: str) -> None:
+    def post_unknown(self, path: str, body: Any) -> Any:
+        """The answer to a document of somebody who is not logged in."""
+        return _json(self._exchange(self._http.build_request("POST", path, json=body)))
+
+    def delete(self, path: str, **query: Any) -> None:
         """Remove what is at a path."""
-        self._send("DELETE", path)
+        self._send("DELETE", path, query=query)
+
+    def lines(self, path: str, **query: Any) -> Iterator[str]:
+        """A long answer, line by line as it comes."""
+        import httpx
+
+        try:
+            response = self._http.send(self._request("GET", path, query=query, timeout=60), stream=True)
+            with contextlib.closing(response):
+                if response.is_error:
+                    response.read()
+                    raise refused(response)
+                yield from response.iter_lines()
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from error
 
     def pages(self, path: str, limit: int, **query: Any) -> list[dict[str, Any]]:
         """The first `limit` items of a list."""
@@ -101,6 +120,20 @@ class Api:
             config.sessions[self.url] = Session(
                 email, answer["refresh_token"], answer["access_token"], time.time() + answer["expires_in"]
             )
+
+    def switch(self, organisation: str) -> None:
+        """Let the session act for another organisation."""
+        answer = self.post("/auth/switch", {"organisation": organisation})
+        with self._config.changed() as config:
+            session = config.sessions[self.url]
+            session.access_token = answer["access_token"]
+            session.expires_at = time.time() + answer["expires_in"]
+
+    def renew_soon(self) -> None:
+        """Get a new access token before the next request, for the present one is worth nothing any more."""
+        with self._config.changed() as config:
+            if self.url in config.sessions:
+                config.sessions[self.url].expires_at = 0.0
 
     def log_out(self) -> bool:
         """End the session; False when there was none."""

@@ -7,6 +7,7 @@ import typer
 from agentplane_cli import (
     agents,
     api_keys,
+    audit,
     brain,
     completion,
     connection,
@@ -15,11 +16,16 @@ from agentplane_cli import (
     doctor,
     executions,
     install,
+    invitations,
     logs,
+    members,
     memory,
+    organisations,
     platform,
     running,
+    service_accounts,
     session,
+    sessions,
     status,
     stores,
     webhooks,
@@ -63,4 +69,11 @@ app.add_typer(memory.app, name="memory")
 app.command()(watchable(brain.brain))
 app.command()(watchable(brain.services))
 app.add_typer(api_keys.app, name="api-keys")
+app.add_typer(organisations.app, name="org")
+app.add_typer(members.app, name="members")
+app.add_typer(invitations.app, name="invitations")
+app.add_typer(service_accounts.app, name="service-accounts")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(sessions.password, name="password")
+app.add_typer(audit.app, name="audit")
 app.add_typer(webhooks.app, name="webhooks")

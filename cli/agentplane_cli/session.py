@@ -54,8 +54,27 @@ def whoami(context: typer.Context, output: Output = Format.TABLE) -> None:
             ("Organisation", f"{me['organisation_name']} ({me['organisation_slug']})"),
             ("Role", me["role"]),
             ("May", ", ".join(sorted(me["permissions"]))),
+            ("Agents", ", ".join(me["agents"] or ())),
         ]
     )
+
+
+def or_from_stdin(given: str) -> str:
+    """What was given, or with `-` a line of standard input, where no list of processes shows it."""
+    return sys.stdin.readline().strip() if given == "-" else given
+
+
+def old_password(file: str | None) -> str:
+    """The present password, from a file or typed."""
+    return _password(file, "Current password: ")
+
+
+def new_password(file: str | None, *, repeat: bool) -> str:
+    """A password that is to be set, from a file or typed; typed twice where a mistake would lock you out."""
+    given = _password(file, "New password: " if repeat else "Password: ")
+    if repeat and file is None and getpass.getpass("Once more: ") != given:
+        raise Failure("the two are not the same", Exit.USAGE)
+    return given
 
 
 def _asked(question: str) -> str:
@@ -64,7 +83,7 @@ def _asked(question: str) -> str:
     return input(question).strip()
 
 
-def _password(file: str | None) -> str:
+def _password(file: str | None, question: str = "Password: ") -> str:
     if file == "-":
         return sys.stdin.readline().rstrip("\r\n")
     if file is not None:
@@ -74,4 +93,4 @@ def _password(file: str | None) -> str:
             raise Failure(f"there is no password in {file}: {error}", Exit.USAGE) from error
     if not sys.stdin.isatty():
         raise Failure("nobody is here to type the password; give --password-file", Exit.USAGE)
-    return getpass.getpass("Password: ")
+    return getpass.getpass(question)
