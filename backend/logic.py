@@ -15,13 +15,13 @@ from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
 from backend.services.invitations import Invitations
+from backend.services.limits import Limits
 from backend.services.live_door import LiveDoor
 from backend.services.members import Members
 from backend.services.node_view import Nodes
 from backend.services.organisations import Organisations
 from backend.services.own_account import OwnAccount
 from backend.services.passwords import Passwords
-from backend.services.rate_limit import RateLimit
 from backend.services.service_accounts import ServiceAccounts
 from backend.services.service_table import ServiceTable
 from backend.services.sessions import Sessions
@@ -79,7 +79,7 @@ class Backend:
     passwords: Passwords
     audit: Audit
     audit_chain: AuditChain
-    rate_limit: RateLimit
+    limits: Limits
     idempotency: Idempotency
     agents: Agents
     changes: AgentChanges

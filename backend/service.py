@@ -17,6 +17,7 @@ from backend.services.bundles import MOST_BYTES, Bundles
 from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
+from backend.services.limits import Limits
 from backend.services.live_door import LiveDoor
 from backend.services.node_view import Nodes
 from backend.services.rate_limit import RateLimit
@@ -68,7 +69,7 @@ def build(resources: Resources) -> Backend:
         passwords=identity.passwords,
         audit=Audit(AuditStore(db)),
         audit_chain=AuditChain(db, AuditChainStore(db)),
-        rate_limit=RateLimit(resources.cache, settings.requests_per_minute),
+        limits=Limits(RateLimit(resources.cache, resources.metrics), settings, resources.metrics),
         idempotency=Idempotency(kept.idempotency, tokens),
         agents=agents,
         changes=changes,
@@ -114,7 +115,7 @@ def front(backend: Backend, app: ASGIApp) -> ASGIApp:
     edge: ASGIApp = Edge(
         app,
         backend.authentication,
-        backend.rate_limit,
+        backend.limits,
         backend.audit,
         open_paths(),
         large_body_paths=["/api/v1/bundles"],
@@ -127,7 +128,14 @@ def front(backend: Backend, app: ASGIApp) -> ASGIApp:
             allow_credentials=True,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["ETag", "Location", "Retry-After", "RateLimit", "X-Request-Id"],
+            expose_headers=[
+                "ETag",
+                "Location",
+                "Retry-After",
+                "RateLimit",
+                "RateLimit-Policy",
+                "X-Request-Id",
+            ],
         )
     return Pages(Internal(app, edge, backend.accepted_keys), backend.dashboard, backend.live)
 

@@ -38,6 +38,14 @@ class BackendSettings(ServiceSettings):
         1, gt=0, le=10, description="how long another process's revocation may go unnoticed"
     )
     requests_per_minute: int = Field(6000, ge=1, description="quota of an organisation")
+    principal_share: float = Field(
+        0.8, gt=0, le=1, description="of the organisation's quota that one person or key may use"
+    )
+    expensive_share: float = Field(
+        0.1, gt=0, le=1, description="of the organisation's quota for searches, exports, imports and bundles"
+    )
+    requests_at_once: int = Field(500, ge=1, description="of an organisation in one process")
+    streams_at_once: int = Field(1000, ge=1, description="open streams of an organisation in one process")
     login_failures: int = Field(5, ge=1, description="of one account from one network, before a lockout")
     login_failures_anywhere: int = Field(25, ge=1, description="of one account from everywhere")
     lockout_seconds: int = Field(30, ge=1)

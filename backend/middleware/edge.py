@@ -1,7 +1,7 @@
 """
 What every public request passes, as one plain ASGI layer: it is on the path of each request, so it is lean.
 
-    request id → size of the body → who asks → how often → the route → audit of writes → headers
+    request id → size of the body → who asks → how often, how many at once → the route → audit → headers
 
 Internal routes ask for a service key instead, as every other service does.
 """
@@ -15,7 +15,7 @@ from backend.middleware.audited import audit_entry
 from backend.permissions import Principal
 from backend.services.audit import Audit
 from backend.services.authentication import Authentication
-from backend.services.rate_limit import RateLimit
+from backend.services.limits import Admission, Limits
 from services.chassis.app import LimitBody
 from services.chassis.errors import PlatformError, Unauthenticated, Unavailable
 from services.chassis.ids import new_id
@@ -41,7 +41,7 @@ class Edge:
         self,
         app: ASGIApp,
         authentication: Authentication,
-        rate_limit: RateLimit,
+        limits: Limits,
         audit: Audit,
         open_paths: Iterable[str],
         large_body_paths: Iterable[str],
@@ -49,7 +49,7 @@ class Edge:
         self._app = app
         self._limited = LimitBody(app, MOST_BODY_BYTES)
         self._authentication = authentication
-        self._rate_limit = rate_limit
+        self._limits = limits
         self._audit = audit
         self._open_paths = frozenset(open_paths)
         self._large_body_paths = frozenset(large_body_paths)
@@ -63,12 +63,17 @@ class Edge:
         state["request_id"] = str(new_id())
         answer = _Answer(scope, send, self._audit)
         try:
-            await self._identify(scope)
-        except PlatformError as error:
-            await send_problem(error, scope, receive, answer)
-            return
-        app = self._app if scope["path"] in self._large_body_paths else self._limited
-        await app(scope, receive, answer)
+            try:
+                await self._identify(scope)
+            except PlatformError as error:
+                await send_problem(error, scope, receive, answer)
+                return
+            app = self._app if scope["path"] in self._large_body_paths else self._limited
+            await app(scope, receive, answer)
+        finally:
+            admission = state.get("admission")
+            if isinstance(admission, Admission):
+                admission.leave()
 
     async def _identify(self, scope: Scope) -> None:
         path = scope["path"]
@@ -80,7 +85,9 @@ class Edge:
         principal = await self._authentication.principal(credential)
         scope["state"]["principal"] = principal
         scope["state"]["credential"] = credential
-        scope["state"]["allowance"] = await self._rate_limit.take(principal.org_id)
+        admission = self._limits.admission(principal.org_id)
+        scope["state"]["admission"] = admission
+        await self._limits.admit(principal, scope["method"], path, admission)
 
 
 class _Answer:
@@ -121,10 +128,16 @@ class _Answer:
         state = self._scope["state"]
         headers.append((b"x-request-id", state["request_id"].encode()))
         headers.extend(_SECURITY_HEADERS)
-        allowance = state.get("allowance")
-        if allowance is not None:
-            headers.extend(allowance.headers())
-        if not any(name == b"cache-control" for name, _ in headers):
+        cached = streams = False
+        for name, value in headers:
+            cached = cached or name == b"cache-control"
+            streams = streams or (name == b"content-type" and value.startswith(b"text/event-stream"))
+        admission = state.get("admission")
+        if isinstance(admission, Admission):
+            headers.extend(admission.headers())
+            if streams:
+                admission.became_stream()
+        if not cached:
             headers.append((b"cache-control", b"no-store"))
 
 

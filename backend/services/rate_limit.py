@@ -1,92 +1,131 @@
 """
-How often an organisation may ask: so many requests a minute, counted in Redis for all backends together.
+How often somebody may ask: so many requests a minute, counted in Redis for all backends together.
 
 A backend takes tokens from Redis in blocks of a fiftieth of the quota, so that most requests cost no round
-trip. The window is fixed, so around its edge an organisation can do up to twice its quota. When Redis is
-away requests are let through, and the log says so: an empty cache must not stop the platform.
+trip, and remembers a refusal until it may be lifted, so that a refused flood costs none either. When Redis is
+away each backend counts for itself: the quota still holds in every process, though no longer over all of them
+together. The log and `agentplane_rate_limit_leases{source="local"}` say so.
 """
 
+import asyncio
 import time
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
+from prometheus_client import Counter
 
+from backend.services.quota import WINDOW_SECONDS, Lease, Quota, Standing, lease
 from services.chassis.cache import Cache, CacheError
-from services.chassis.errors import RateLimited
+from services.chassis.metrics import Metrics
 
 log = structlog.get_logger()
 
-WINDOW_SECONDS = 60
 RETRY_CACHE_SECONDS = 5.0
+LEASE_SECONDS = 0.25
+MOST_BLOCKS = 20_000
+
+# The same as `quota.lease`, where all backends meet.
+_LEASE = """
+local quota, want, overlap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local current = tonumber(redis.call('GET', KEYS[1]) or '0')
+local before = math.min(tonumber(redis.call('GET', KEYS[2]) or '0'), quota)
+local granted = math.max(0, math.min(want, math.floor(quota - before * overlap - current)))
+if granted > 0 then
+    redis.call('INCRBY', KEYS[1], granted)
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+return {before, current}
+"""
 
 
 @dataclass
 class _Block:
-    window: int
-    left: int
-    elsewhere: int
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What is left of the quota, and for how many seconds."""
-
-    quota: int
-    remaining: int
-    reset_seconds: int
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers."""
-        return [
-            (b"ratelimit-policy", b'"org";q=%d;w=%d' % (self.quota, WINDOW_SECONDS)),
-            (b"ratelimit", b'"org";r=%d;t=%d' % (self.remaining, self.reset_seconds)),
-        ]
+    window: int = -1
+    left: int = 0
+    elsewhere: int = 0
+    refused_until: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RateLimit:
-    """Counts the requests of organisations."""
+    """Counts requests by quota and key."""
 
-    def __init__(self, cache: Cache, quota: int) -> None:
+    def __init__(self, cache: Cache, metrics: Metrics, now: Callable[[], float] = time.time) -> None:
         self._cache = cache
-        self._quota = quota
-        self._block_size = max(1, quota // 50)
-        self._blocks: dict[UUID, _Block] = {}
-        self._away_until = 0.0
-
-    async def take(self, org_id: UUID) -> Allowance | None:
-        """Count one request; `RateLimited` above the quota, null while nothing can be counted."""
+        self._script = cache.register_script(_LEASE)
         # The wall clock names the window, so that all backends mean the same one.
-        now = time.time()
-        window, reset = int(now // WINDOW_SECONDS), WINDOW_SECONDS - int(now % WINDOW_SECONDS)
-        block = self._blocks.get(org_id)
-        if block is None or block.window != window or block.left <= 0:
-            block = await self._lease(org_id, window)
-            if block is None:
-                return None
-        if block.left <= 0:
-            raise RateLimited(
-                f"the organisation has used its {self._quota} requests of this minute", retry_after=reset
-            )
-        block.left -= 1
-        return Allowance(self._quota, block.left + block.elsewhere, reset)
+        self._now = now
+        self._blocks: dict[tuple[str, str], _Block] = {}
+        self._local: dict[tuple[str, str, int], int] = {}
+        self._away_until = 0.0
+        self._leases = Counter(
+            "agentplane_rate_limit_leases",
+            "Blocks of requests leased, from Redis or counted by this process alone",
+            ["service", "source"],
+            registry=metrics.registry,
+        )
+        self._service = metrics.service
 
-    async def _lease(self, org_id: UUID, window: int) -> _Block | None:
-        if time.monotonic() < self._away_until:
-            return None
-        key = f"rate:{org_id}:{window}"
-        try:
-            async with self._cache.pipeline(transaction=False) as pipeline:
-                pipeline.incrby(key, self._block_size)
-                pipeline.expire(key, WINDOW_SECONDS * 2)
-                taken = int((await pipeline.execute())[0])
-        except (CacheError, OSError) as error:
-            log.warning("rate_limit.open", reason="Redis does not answer", error=repr(error))
-            self._away_until = time.monotonic() + RETRY_CACHE_SECONDS
-            return None
-        granted = max(0, min(self._block_size, self._quota - (taken - self._block_size)))
-        block = _Block(window, granted, max(0, self._quota - taken))
-        self._blocks[org_id] = block
-        if len(self._blocks) > 10_000:
-            self._blocks = {org: each for org, each in self._blocks.items() if each.window == window}
-        return block
+    async def take(self, quota: Quota, key: str) -> tuple[Standing, float]:
+        """Count one request; the standing after it, and for how many seconds it is refused (0: it is not)."""
+        now = self._now()
+        window = int(now // WINDOW_SECONDS)
+        block = self._blocks.get((quota.name, key)) or self._block(quota, key, window)
+        if block.window != window or block.left <= 0:
+            async with block.turn:
+                await self._renew(quota, key, block, now)
+        reset = WINDOW_SECONDS - int(now % WINDOW_SECONDS)
+        if block.left <= 0:
+            return Standing(quota, 0, reset), max(block.refused_until - now, 0.1)
+        block.left -= 1
+        return Standing(quota, block.left + block.elsewhere, reset), 0.0
+
+    async def _renew(self, quota: Quota, key: str, block: _Block, now: float) -> None:
+        """Lease a block, unless somebody else just did or was refused."""
+        window = int(now // WINDOW_SECONDS)
+        if (block.window == window and block.left > 0) or now < block.refused_until:
+            return
+        found = await self._lease(quota, key, window, now % WINDOW_SECONDS)
+        block.window, block.left, block.elsewhere = window, found.granted, found.free
+        block.refused_until = now + found.retry_seconds
+
+    async def _lease(self, quota: Quota, key: str, window: int, elapsed: float) -> Lease:
+        if time.monotonic() >= self._away_until:
+            try:
+                async with asyncio.timeout(LEASE_SECONDS):
+                    found = await self._leased(quota, key, window, elapsed)
+            except (CacheError, OSError, TimeoutError) as error:
+                log.warning("rate_limit.local", reason="Redis does not answer", error=repr(error))
+                self._away_until = time.monotonic() + RETRY_CACHE_SECONDS
+            else:
+                self._leases.labels(self._service, "redis").inc()
+                return found
+        self._leases.labels(self._service, "local").inc()
+        return self._leased_here(quota, key, window, elapsed)
+
+    async def _leased(self, quota: Quota, key: str, window: int, elapsed: float) -> Lease:
+        # One slot of a cluster holds both windows.
+        keys = [f"rate:{{{quota.name}:{key}}}:{each}" for each in (window, window - 1)]
+        overlap = 1 - elapsed / WINDOW_SECONDS
+        arguments = [quota.limit, quota.block, overlap, WINDOW_SECONDS * 3]
+        before, current = await self._script(keys=keys, args=arguments)
+        return lease(quota, int(before), int(current), elapsed)
+
+    def _leased_here(self, quota: Quota, key: str, window: int, elapsed: float) -> Lease:
+        before = self._local.get((quota.name, key, window - 1), 0)
+        current = self._local.get((quota.name, key, window), 0)
+        found = lease(quota, before, current, elapsed)
+        self._local[quota.name, key, window] = current + found.granted
+        if len(self._local) > MOST_BLOCKS:
+            self._local = {name: count for name, count in self._local.items() if name[2] >= window - 1}
+        return found
+
+    def _block(self, quota: Quota, key: str, window: int) -> _Block:
+        if len(self._blocks) >= MOST_BLOCKS:
+            self._blocks = {
+                name: each
+                for name, each in self._blocks.items()
+                if each.window >= window - 1 or each.turn.locked()
+            }
+        return self._blocks.setdefault((quota.name, key), _Block())

@@ -77,7 +77,7 @@ async def test_a_ticket_names_the_channels_it_is_good_for(
     assert (ticket.org_id, ticket.channels) == (tenant.org_id, ["agents"])
     assert 0 < await cache.ttl(key) <= 30
     everything = (await api.post("/ws-ticket")).json()
-    assert set(everything["channels"]) == {"agents", "executions", "nodes", "logs"}
+    assert set(everything["channels"]) == {"agents", "executions", "nodes", "logs", "webhooks"}
 
 
 async def test_logs_events_and_metrics_of_an_agent(api: httpx.AsyncClient) -> None:
@@ -125,9 +125,12 @@ async def test_the_quota_is_told_and_kept(small_quota: TestPlatform) -> None:
         answers = [await api.get("/agents") for _ in range(12)]
         refused = [answer for answer in answers if answer.status_code == 429]
         assert refused
-        assert answers[0].headers["ratelimit-policy"] == '"org";q=10;w=60'
+        policy = answers[0].headers["ratelimit-policy"]
+        assert policy == '"organisation";q=10;w=60, "principal";q=8;w=60'
         assert refused[0].json()["code"] == "rate_limited"
-        assert 0 < int(refused[0].headers["retry-after"]) <= 60
+        # The minute's end, and until one of the requests has slid out of the minute before.
+        assert 0 < int(refused[0].headers["retry-after"]) <= 70
+        assert refused[0].headers["x-ratelimit-remaining"] == "0"
     other = await make_tenant(small_quota)
     async with other.client() as api:
         assert (await api.get("/agents")).status_code == 200
