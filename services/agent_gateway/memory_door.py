@@ -5,9 +5,9 @@ Memory as agents reach it with their virtual key, below `/v1/memory`.
     GET  /v1/memory/{id}        one             GET    /v1/memory?limit=&cursor=
     PATCH /v1/memory/{id}       change          DELETE /v1/memory/{id}
 
-The key says which agent and organisation it is; a body cannot say otherwise. Each call passes the gates and is
-a step of kind `memory`, whose answer is released when that step is durable. What an agent writes is marked with
-the execution and the step it was written in.
+The key says which agent and organisation it is; a body cannot say otherwise. Each call passes the gates and
+is a step of kind `memory`, whose answer is released when that step is durable. What an agent writes is marked
+with the execution and the step it was written in.
 """
 
 from collections.abc import Mapping

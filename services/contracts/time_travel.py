@@ -131,6 +131,7 @@ class Comparison(Contract):
 
     left: Sums
     right: Sums
+    shortened: bool = Field(False, description="some differing steps are shown without their diff")
     common_prefix: int = Field(description="steps that are the same from the beginning")
     aligned: list[Aligned]
 
@@ -159,6 +160,10 @@ class TimeTravelClient(Client):
     async def tree(self, org_id: UUID, execution_id: UUID) -> Branch:
         """The whole tree that an execution belongs to."""
         return await self._call("GET", f"/executions/{execution_id}/tree", Branch, org=org_id)
+
+    async def diff(self, org_id: UUID, execution_id: UUID, other: UUID) -> Comparison:
+        """Two executions beside each other, step by step."""
+        return await self._call("GET", f"/executions/{execution_id}/diff/{other}", Comparison, org=org_id)
 
     async def decide(self, org_id: UUID, execution_id: UUID, decision: Decision, actor: str) -> Execution:
         """Say what a diverged execution that waits is to do."""

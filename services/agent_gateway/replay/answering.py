@@ -13,7 +13,7 @@ import orjson
 from services.agent_gateway.answers import Answer, CutStream
 from services.agent_gateway.replay.reassembly import streamed, whole
 from services.agent_gateway.shapes import JSON, SSE
-from services.contracts.steps import RawStep, RecordedCall, StepKind
+from services.contracts.steps import RawStep, RecordedCall, Step, StepKind
 
 
 def answer_of(recorded: RecordedCall, raw: RawStep, wants_stream: bool) -> Answer:
@@ -32,7 +32,7 @@ def answer_of(recorded: RecordedCall, raw: RawStep, wants_stream: bool) -> Answe
     return Answer(status, JSON, _chunks([orjson.dumps(whole(recorded.name, raw.response_bytes))]))
 
 
-def document_of(recorded: RecordedCall, raw: RawStep) -> Any:
+def document_of(recorded: RecordedCall | Step, raw: RawStep) -> Any:
     """The recorded answer as one document, for an edit; raises `JSONDecodeError` where it is none."""
     if recorded.streamed and recorded.kind is StepKind.LLM:
         return whole(recorded.name, raw.response_bytes)

@@ -227,11 +227,12 @@ def _change(replaying: _Replaying, call: Call, body: dict[str, Any], decision: G
         changed = {**changed, "model": plan.model}
     if changed is body:
         return
+    names = sorted(name for name, value in changed.items() if name not in body or body[name] != value)
+    call.request_patch = {**(call.request_patch or {}), "edited": names}
     if call.kind is StepKind.LLM:
         call.sent = orjson.dumps(changed)
         call.model = changed.get("model", call.model)
     else:
-        for name, value in changed.items():
-            if body.get(name) != value:
-                call.change(name, value)
+        for name in names:
+            call.change(name, changed[name])
         body.update(changed)

@@ -9,7 +9,7 @@ from services.agent_gateway.logic import Gateway
 from services.chassis.auth import TheOrg, only
 from services.chassis.service import Logic
 from services.contracts.executions import Execution
-from services.contracts.time_travel import Branch, DecideMask, Decision, Mask, NewForks
+from services.contracts.time_travel import Branch, Comparison, DecideMask, Decision, Mask, NewForks
 
 router = APIRouter(tags=["time travel"], dependencies=[only("backend")])
 TheGateway = Annotated[Gateway, Logic(Gateway)]
@@ -28,6 +28,12 @@ async def fork_execution(
 async def get_tree(execution_id: UUID, org_id: TheOrg, gateway: TheGateway) -> Branch:
     """The tree that an execution belongs to."""
     return await gateway.time_travel.forks.tree(org_id, execution_id)
+
+
+@router.get("/executions/{execution_id}/diff/{other}")
+async def diff_executions(execution_id: UUID, other: UUID, org_id: TheOrg, gateway: TheGateway) -> Comparison:
+    """Two executions beside each other."""
+    return await gateway.time_travel.comparisons.compare(org_id, execution_id, other)
 
 
 @router.post("/executions/{execution_id}/divergence")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.execution_store import ExecutionStore
+from services.agent_gateway.replay.comparing import Comparisons
 from services.agent_gateway.replay.fork_store import ForkStore
 from services.agent_gateway.replay.forks import Forks
 from services.agent_gateway.replay.learning import Masking
@@ -24,6 +25,7 @@ class TimeTravel:
     replays: Replays
     forks: Forks
     masks: Masking
+    comparisons: Comparisons
 
 
 def time_travel(
@@ -41,4 +43,5 @@ def time_travel(
         replays=Replays(journal, forks, masks, straying, active),
         forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs),
         masks=Masking(masks, executions, journal),
+        comparisons=Comparisons(executions, journal),
     )
