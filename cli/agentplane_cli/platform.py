@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,8 +19,28 @@ if TYPE_CHECKING:
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, show the logs, stop on Ctrl-C.")]
 
 
-def up(foreground: Foreground = False) -> None:
+class Mode(StrEnum):
+    """How the platform runs on this machine."""
+
+    LOCAL = "local"
+    COMPOSE = "compose"
+
+
+ChosenMode = Annotated[
+    Mode, typer.Option(help="local: three processes; compose: every service a container, by Docker Compose.")
+]
+Base = Annotated[
+    str | None, typer.Option(metavar="IMAGE", help="compose: Debian with Python to build the images on.")
+]
+
+
+def up(foreground: Foreground = False, mode: ChosenMode = Mode.LOCAL, base_image: Base = None) -> None:
     """Start everything and return when it is ready."""
+    if mode is Mode.COMPOSE:
+        from agentplane_cli.composed import up_composed
+
+        up_composed(base_image)
+        return
     from agentplane_cli.first_run import finish
 
     platform = open_platform()
@@ -37,8 +58,13 @@ def up(foreground: Foreground = False) -> None:
         stay(platform)
 
 
-def down() -> None:
+def down(mode: ChosenMode = Mode.LOCAL) -> None:
     """Stop everything; the data stays."""
+    if mode is Mode.COMPOSE:
+        from agentplane_cli.composed import down_composed
+
+        down_composed()
+        return
     platform = open_platform(prepare=False)
     say("Stopped." if platform.stop() else "Nothing was running.")
 

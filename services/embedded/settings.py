@@ -137,6 +137,14 @@ class LocalSettings:
         }
 
 
+def told(name: str) -> str:
+    """A variable that must be set."""
+    value = os.environ.get(name)
+    if not value:
+        raise LocalModeError(f"{name} is not set")
+    return value
+
+
 def key_variable(caller: str) -> str:
     """The variable that holds a caller's service key."""
     return SERVICE_KEY + caller.upper().replace("-", "_")
