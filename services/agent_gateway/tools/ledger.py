@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 STOP_SECONDS = 5.0
 Perform = Callable[[UUID], Awaitable[Json]]
+Outcome = tuple[Json, KnownEffect | None]
 
 
 class Unknown(Exception):
@@ -44,7 +45,7 @@ class Ledger:
     """Has every effect happen once."""
 
     def __init__(self, store: EffectStore) -> None:
-        self._under_way: dict[EffectId, asyncio.Task[Json]] = {}
+        self._under_way: dict[EffectId, asyncio.Task[Outcome]] = {}
         self.beginnings: GroupCommit[NewEffect, KnownEffect | None] = GroupCommit(store.begin)
         self.endings: GroupCommit[Ending, None] = GroupCommit(store.end)
 
@@ -52,34 +53,22 @@ class Ledger:
         """What the ledger knows of a call before it may leave; null when nothing."""
         return await self.beginnings.add(replace(new, may_start=False))
 
-    async def once(
-        self, new: NewEffect, perform: Perform, *, idempotent: bool
-    ) -> tuple[Json, KnownEffect | None]:
+    async def once(self, new: NewEffect, perform: Perform, *, idempotent: bool) -> Outcome:
         """
         The result, and what the ledger knew where it answered; performed unless that happened already.
 
         Raises `Unknown`, `Forbidden`, and whatever `perform` raises.
         """
-        under_way = self._under_way.get(new.id)
-        if under_way is not None:
-            known = KnownEffect("started", False, new.idempotency_key, None)
-            return await asyncio.shield(under_way), known
-        known_now = await self.beginnings.add(new)
-        if known_now is None:
-            raise Forbidden
-        if known_now.state == "done":
-            return known_now.result, known_now
-        under_way = self._under_way.get(new.id)
-        if under_way is not None:
-            return await asyncio.shield(under_way), known_now
-        if not known_now.fresh and not idempotent:
-            if known_now.state == "started":
-                await self.endings.add(Ending(new.id, "unknown"))
-            raise Unknown
-        task = asyncio.create_task(self._perform(new.id, known_now.idempotency_key, perform))
+        joined = self._under_way.get(new.id)
+        if joined is not None:
+            document, known = await asyncio.shield(joined)
+            return document, known or KnownEffect("done", False, new.idempotency_key, document)
+        # A task of its own from before the row is written: an agent that dies meanwhile leaves no row behind
+        # whose call never left.
+        task = asyncio.create_task(self._entered(new, perform, idempotent=idempotent))
         self._under_way[new.id] = task
         task.add_done_callback(lambda done: self._ended(new.id, done))
-        return await asyncio.shield(task), None
+        return await asyncio.shield(task)
 
     def answered(self, effect: EffectId, attempt: int) -> None:
         """The attempt was given the result; nobody waits for this to be written."""
@@ -91,6 +80,18 @@ class Ledger:
             await asyncio.wait(list(self._under_way.values()), timeout=STOP_SECONDS)
         for task in list(self._under_way.values()):
             task.cancel()
+
+    async def _entered(self, new: NewEffect, perform: Perform, *, idempotent: bool) -> Outcome:
+        known = await self.beginnings.add(new)
+        if known is None:
+            raise Forbidden
+        if known.state == "done":
+            return known.result, known
+        if not known.fresh and not idempotent:
+            if known.state == "started":
+                await self.endings.add(Ending(new.id, "unknown"))
+            raise Unknown
+        return await self._perform(new.id, known.idempotency_key, perform), None
 
     async def _perform(self, effect: EffectId, idempotency_key: UUID, perform: Perform) -> Json:
         try:
@@ -104,7 +105,7 @@ class Ledger:
         await self.endings.add(Ending(effect, "released" if unfinished(result) else "done", result))
         return result
 
-    def _ended(self, effect: EffectId, task: "asyncio.Task[Json]") -> None:
+    def _ended(self, effect: EffectId, task: "asyncio.Task[Outcome]") -> None:
         self._under_way.pop(effect, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             # Seen here too: the agent that asked may have gone.

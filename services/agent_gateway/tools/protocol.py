@@ -91,7 +91,7 @@ def asked(raw: bytes, headers: Mapping[str, str]) -> Asked:
         raise RpcError(PARSE_ERROR, f"the body is not JSON: {error}") from error
     if not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, "the body must be one JSON-RPC 2.0 message")
-    method, params, given = body.get("method"), body.get("params") or {}, body.get("id")
+    method, params, given = body.get("method"), body.get("params", {}), body.get("id")
     if method is None and ("result" in body or "error" in body):
         return Asked("", {}, None, stateless=False, version=HANDSHAKES[0])
     if not isinstance(method, str) or not isinstance(params, dict):
