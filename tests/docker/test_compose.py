@@ -1,4 +1,4 @@
-"""Compose mode on a real engine: one image, every service a container, and the walk of a stranger through it."""
+"""Compose mode on a real engine: one image, every service a container, and a stranger's walk through it."""
 
 import json
 import os

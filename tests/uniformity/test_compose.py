@@ -1,0 +1,48 @@
+"""The compose file has every service of the catalog, each as confined as the others, and no other secrets."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from services.contracts.catalog import SURROUNDINGS
+from services.embedded.settings import key_variable
+from tests.uniformity.source import ROOT, landed
+
+STORES = {entry.name for entry in SURROUNDINGS if entry.kind == "store"}
+BESIDE_THE_ENGINE = "executor"
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return dict(document["services"])
+
+
+def test_every_service_of_this_version_is_there_and_nothing_else(services: dict[str, Any]) -> None:
+    assert set(services) == {*(entry.name for entry in landed()), *STORES, "migrate"}
+
+
+def test_every_service_runs_itself_and_holds_its_own_key(services: dict[str, Any]) -> None:
+    for entry in landed():
+        service = services[entry.name]
+        assert service["command"] == [entry.name]
+        assert service["environment"]["AGENTPLANE_PROCESS"] == entry.name
+        keys = {name for name in service["environment"] if name.startswith("AGENTPLANE_SERVICE_KEY_")}
+        assert keys == {key_variable(entry.name)}
+
+
+def test_every_service_is_confined(services: dict[str, Any]) -> None:
+    for entry in landed():
+        service = services[entry.name]
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+        assert service["pids_limit"] and service["mem_limit"] and service["healthcheck"]["test"]
+        if entry.name != BESIDE_THE_ENGINE:
+            assert not {"user", "cap_add", "privileged", "pid", "network_mode"} & set(service), entry.name
+            assert service["networks"] and "no-new-privileges:true" in service["security_opt"]
+
+
+def test_only_the_edge_is_published_and_on_loopback(services: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert set(published) == {"backend"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
