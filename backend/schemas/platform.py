@@ -37,7 +37,7 @@ class Services(Contract):
 class AskTicket(Request):
     """Which channels the WebSocket is for; null: all that the caller may read."""
 
-    channels: list[Channel] | None = Field(None, min_length=1, max_length=4)
+    channels: list[Channel] | None = Field(None, min_length=1, max_length=6)
 
 
 class WebSocketTicket(Contract):

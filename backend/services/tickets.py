@@ -17,6 +17,7 @@ _NEEDED: dict[Channel, str] = {
     "nodes": "nodes:read",
     "logs": "logs:read",
     "webhooks": "webhooks:read",
+    "approvals": "approvals:read",
 }
 
 

@@ -12,7 +12,7 @@ from services.chassis.contract import Contract, Timestamp
 from services.chassis.topic import Event, Topic
 from services.contracts.agents import AgentState
 
-Channel = Literal["agents", "executions", "nodes", "logs", "webhooks"]
+Channel = Literal["agents", "executions", "nodes", "logs", "webhooks", "approvals"]
 
 
 class LiveAgent(Contract):

@@ -21,6 +21,7 @@ from services.contracts.event_processor import DeadLetter
 from services.contracts.executions import ExecutionChanged
 from services.contracts.live import UI_UPDATES, Channel, FeedEntry, UiUpdated, UpdateData
 from services.contracts.nodes import NodeChanged
+from services.contracts.tools import ApprovalChanged
 from services.contracts.webhooks import WebhookDisabled
 from services.event_processor.deliverer import Deliverer
 from services.event_processor.history_store import HistoryStore
@@ -78,6 +79,10 @@ class Events:
     async def webhook_event(self, event: WebhookDisabled) -> None:
         """Announce that a webhook was disabled."""
         await self._take(event, "webhooks")
+
+    async def approval_event(self, event: ApprovalChanged) -> None:
+        """Announce that a call waits for a person, or that somebody decided."""
+        await self._take(event, "approvals")
 
     async def fan_out(self, fence: Fence) -> None:
         """Make a delivery of each new event for each webhook that wants it."""

@@ -23,6 +23,7 @@ from services.contracts.agents import (
 from services.contracts.executions import EXECUTION_EVENTS
 from services.contracts.live import Channel, FeedEntry
 from services.contracts.nodes import NODE_EVENTS
+from services.contracts.tools import APPROVAL_EVENTS
 from services.contracts.webhooks import WEBHOOK_EVENTS
 
 CHANNELS: dict[str, Channel] = {
@@ -30,6 +31,7 @@ CHANNELS: dict[str, Channel] = {
     EXECUTION_EVENTS.subject: "executions",
     NODE_EVENTS.subject: "nodes",
     WEBHOOK_EVENTS.subject: "webhooks",
+    APPROVAL_EVENTS.subject: "approvals",
 }
 
 

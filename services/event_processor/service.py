@@ -7,6 +7,7 @@ from services.contracts.agents import AGENT_EVENTS
 from services.contracts.executions import EXECUTION_EVENTS
 from services.contracts.nodes import NODE_EVENTS
 from services.contracts.secrets_manager import SecretsManagerClient
+from services.contracts.tools import APPROVAL_EVENTS
 from services.contracts.webhooks import WEBHOOK_EVENTS
 from services.event_processor.deliverer import Deliverer
 from services.event_processor.delivery_store import DeliveryStore
@@ -49,6 +50,7 @@ service = Service(
         on(EXECUTION_EVENTS, Events.execution_event),
         on(NODE_EVENTS, Events.node_event),
         on(WEBHOOK_EVENTS, Events.webhook_event),
+        on(APPROVAL_EVENTS, Events.approval_event),
     ],
     loops=[
         every(1, Events.project, woken_by=lambda events: events.arrived),

@@ -9,6 +9,7 @@ from services.contracts.agents import AGENT_EVENTS
 from services.contracts.executions import EXECUTION_EVENTS
 from services.contracts.live import Channel, FeedEntry
 from services.contracts.nodes import NODE_EVENTS
+from services.contracts.tools import APPROVAL_EVENTS
 from services.contracts.webhooks import WEBHOOK_EVENTS
 
 SUBJECTS: dict[Channel, str] = {
@@ -16,6 +17,7 @@ SUBJECTS: dict[Channel, str] = {
     "executions": EXECUTION_EVENTS.subject,
     "nodes": NODE_EVENTS.subject,
     "webhooks": WEBHOOK_EVENTS.subject,
+    "approvals": APPROVAL_EVENTS.subject,
 }
 
 # Sequences are given out before transactions commit, so an event of a lower sequence may have been published

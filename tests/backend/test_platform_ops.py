@@ -77,7 +77,7 @@ async def test_a_ticket_names_the_channels_it_is_good_for(
     assert (ticket.org_id, ticket.channels) == (tenant.org_id, ["agents"])
     assert 0 < await cache.ttl(key) <= 30
     everything = (await api.post("/ws-ticket")).json()
-    assert set(everything["channels"]) == {"agents", "executions", "nodes", "logs", "webhooks"}
+    assert set(everything["channels"]) == {"agents", "executions", "nodes", "logs", "webhooks", "approvals"}
 
 
 async def test_logs_events_and_metrics_of_an_agent(api: httpx.AsyncClient) -> None:

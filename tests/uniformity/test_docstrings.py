@@ -2,6 +2,7 @@
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_reads(entry: Entry) -> None:
 @every_service
 def test_asks(entry: Entry) -> None:
     text = said(entry, "Asks")
-    callees = {_callee(name) for path in python_files(folder_of(entry)) for name in _clients(parsed(path))}
+    callees = set().union(*(_callees(parsed(path)) for path in python_files(folder_of(entry))))
     for callee in callees:
         assert re.search(rf"\b{callee}\b", text), f"asks {callee} and does not say so"
     named = {each.name for each in landed() if re.search(rf"(?<![\w-]){each.name}(?![\w-])", text)}
@@ -85,15 +86,12 @@ def test_asks(entry: Entry) -> None:
     assert callees or "nobody" in text or "provider" in text
 
 
-def _clients(tree: ast.Module) -> set[str]:
+def _callees(tree: ast.Module) -> set[str]:
+    """The services whose clients a file uses; several clients may speak to one service."""
     return {
-        alias.name
+        getattr(import_module(node.module), alias.name).service
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("services.contracts")
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("services.contracts")
         for alias in node.names
         if alias.name.endswith("Client")
     }
-
-
-def _callee(client: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", client.removesuffix("Client")).lower()
