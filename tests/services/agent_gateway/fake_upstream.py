@@ -1,21 +1,20 @@
-"""A real little OpenAI-compatible server that fails in the ways providers do, by the name of the model."""
+"""
+Real little providers, OpenAI-compatible and Anthropic, that fail in the ways providers do, by model name.
+
+They keep every request's and every answer's bytes, so that a test can compare them with what was stored.
+"""
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-PIECES = [
-    {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hé"}}]},
-    {"choices": [{"index": 0, "delta": {"content": "llo"}, "finish_reason": "stop"}]},
-]
-USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-WHOLE = (
-    b'{"id":"c1",  "object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",'
-    b'"content":"H\xc3\xa9llo"}}],"usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18}}'
-)
+from tests.services.agent_gateway import fake_answers as answers
+
+WHOLE = answers.CHAT
 
 
 @dataclass
@@ -24,34 +23,41 @@ class FakeUpstream:
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    limits_left: int = 0
     disconnected: int = 0
 
     def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self.chat)
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        for path in answers.PATHS:
+            app.router.add_post(path, self.answer)
         app.router.add_get("/v1/models", self.models)
         return app
 
-    async def models(self, _: web.Request) -> web.Response:
+    async def models(self, request: web.Request) -> web.Response:
+        if "x-api-key" in request.headers:
+            return web.json_response({"data": [{"id": "claude-x", "type": "model"}], "has_more": False})
         return web.json_response({"object": "list", "data": [{"id": "gpt-x", "object": "model"}]})
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        body = json.loads(raw)
+        self.received.append(raw)
         self.requests.append(body)
-        self.keys.append(request.headers["Authorization"])
-        model = body["model"]
-        if model == "limited":
-            error = {
-                "error": {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit"}
-            }
-            return web.json_response(error, status=429, headers={"Retry-After": "7"})
-        if model == "unknown":
-            error = {"error": {"message": "no such model", "type": "invalid_request_error", "code": "model"}}
-            return web.json_response(error, status=404)
-        if model == "broken":
-            return web.Response(status=500, text="oops")
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        self.keys.append(request.headers.get("Authorization") or request.headers["x-api-key"])
+        self.paths.append(request.path_qs)
+        model, path = body["model"], request.path
+        if model == "limited-twice" and (left := self.limits_left) < 2:
+            self.limits_left = left + 1
+            return self._error(path, 429, {"Retry-After": "0.1"})
+        if model in answers.FAILURES:
+            return self._error(path, answers.FAILURES[model], {"Retry-After": "7"})
         if model == "garbage":
-            return web.Response(text="<html>", content_type="application/json")
+            return self._whole(b"<html>")
         if model == "slow":
             try:
                 await asyncio.sleep(60)
@@ -62,26 +68,32 @@ class FakeUpstream:
             return await self._stream(request, body)
         if model == "cut":
             return await self._cut(request)
-        return web.Response(body=WHOLE, content_type="application/json")
+        return self._whole(answers.whole(path, body))
+
+    def _whole(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+        self.sent.append(body)
+        return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+    def _error(self, path: str, status: int, headers: dict[str, str]) -> web.Response:
+        if status == 500:
+            self.sent.append(b"oops")
+            return web.Response(status=500, text="oops")
+        body = json.dumps(answers.error(path, status)).encode()
+        return self._whole(body, status, headers if status == 429 else {})
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": "r-1"})
         await response.prepare(request)
-        for piece in PIECES:
-            # Cut in the middle of an event, as networks do.
-            raw = b"data: " + json.dumps(piece).encode() + b"\n\n"
-            await response.write(raw[:9])
-            await asyncio.sleep(0.005)
-            await response.write(raw[9:])
-            if body["model"] == "cut":
+        events = answers.events(request.path, body)
+        self.sent.append(b"".join(events))
+        for place, raw in enumerate(events):
+            await _in_pieces(response, raw)
+            if body["model"] == "cut" and place == len(events) // 2 - 1:
                 assert request.transport is not None
                 request.transport.abort()
                 return response
             if body["model"] == "drip":
                 await asyncio.sleep(60)
-        if (body.get("stream_options") or {}).get("include_usage"):
-            await response.write(b"data: " + json.dumps({"choices": [], "usage": USAGE}).encode() + b"\n\n")
-        await response.write(b"data: [DONE]\n\n")
         return response
 
     async def _cut(self, request: web.Request) -> web.StreamResponse:
@@ -91,3 +103,14 @@ class FakeUpstream:
         assert request.transport is not None
         request.transport.abort()
         return response
+
+
+async def _in_pieces(response: web.StreamResponse, raw: bytes) -> None:
+    # Cut in the middle of an event, as networks do.
+    for part in halves(raw):
+        await response.write(part)
+        await asyncio.sleep(0.002)
+
+
+def halves(raw: bytes) -> Sequence[bytes]:
+    return (raw[:9], raw[9:-1], raw[-1:])
