@@ -3,19 +3,22 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Header, Path, Query
+from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backend.permissions import Principal, require
+from backend.permissions import Principal, public, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
 from backend.services.idempotency import created, request_key
 from backend.streaming import Batch, event_stream
+from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
+from services.contracts.backend import CallableAgent
 from services.contracts.executions import Execution, ExecutionStatus, NewExecution
 from services.contracts.steps import Step, StepDetail
 
 router = api_router("", "executions")
+internal = APIRouter(prefix="/internal", include_in_schema=False, dependencies=[public()])
 Reader = Annotated[Principal, require("executions:read")]
 Writer = Annotated[Principal, require("executions:write")]
 # A follower asks again this often, which is also how soon a closed page or a revoked key is noticed.
@@ -35,9 +38,18 @@ async def create_execution(
     backend: TheBackend,
     idempotency_key: IdempotencyKey = None,
     traceparent: TraceParent = None,
+    wait_seconds: Annotated[
+        float, Query(ge=0, le=60, description="answer when it has ended, at most so late")
+    ] = 0,
 ) -> Response:
-    """Queue work for an agent; read the result at the Location, wait for it there, or follow its events."""
-    execution = await backend.executions.create(principal, agent_id, new, request_key(request), traceparent)
+    """
+    Queue work for an agent; read the result at the Location, wait for it there, or follow its events.
+
+    With `wait_seconds` the answer is the ended execution, or, when the time is over, the one under way.
+    """
+    execution = await backend.executions.create(
+        principal, agent_id, new, request_key(request), traceparent, wait_seconds
+    )
     return created(execution, f"/api/v1/executions/{execution.id}")
 
 
@@ -154,3 +166,11 @@ async def get_step(
 ) -> StepDetail:
     """One step with what was sent and what came back."""
     return await backend.clients.observability.step(principal.org_id, execution_id, seq)
+
+
+@internal.get("/agents/{name}", dependencies=[only("agent-gateway")])
+async def callable_agent(
+    name: Annotated[str, Path(max_length=63)], org_id: TheOrg, backend: TheBackend
+) -> CallableAgent:
+    """What an agent that calls another needs to know of it."""
+    return await backend.executions.callable(org_id, name)

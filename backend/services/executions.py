@@ -7,6 +7,7 @@ from backend.services.agents import Agents
 from backend.services.confined import newest_seen
 from services.chassis.contract import Page
 from services.contracts.agent_gateway import AgentGatewayClient
+from services.contracts.backend import CallableAgent
 from services.contracts.executions import (
     CreateExecution,
     Execution,
@@ -30,6 +31,7 @@ class Executions:
         request: NewExecution,
         idempotency_key: str | None,
         traceparent: str | None,
+        wait_seconds: float = 0,
     ) -> Execution:
         """Queue work for an agent; the same key and request give the same execution."""
         agent = await self._agents.running(principal.org_id, agent_id)
@@ -51,6 +53,23 @@ class Executions:
                 created_by=principal.actor,
                 traceparent=traceparent,
             ),
+            wait_seconds,
+        )
+
+    async def callable(self, org_id: UUID, name: str) -> CallableAgent:
+        """What an agent that calls another needs to know of it."""
+        agent = await self._agents.running_named(org_id, name)
+        spec = agent.spec
+        return CallableAgent(
+            agent_id=agent.id,
+            agent_name=agent.name,
+            agent_version=agent.version,
+            mode=spec.mode.value,
+            invoke_path=spec.invoke_path,
+            concurrency=spec.concurrency,
+            capture=spec.capture,
+            timeout_seconds=spec.execution_timeout_seconds,
+            max_attempts=spec.max_attempts,
         )
 
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:

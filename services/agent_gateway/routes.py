@@ -26,9 +26,12 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 @router.post("/executions", status_code=201)
-async def create_execution(wanted: CreateExecution, org_id: TheOrg, gateway: TheGateway) -> Execution:
-    """Queue an execution."""
-    return await gateway.create(org_id, wanted)
+async def create_execution(
+    wanted: CreateExecution, org_id: TheOrg, gateway: TheGateway, wait_seconds: Seconds = 0
+) -> Execution:
+    """Queue an execution; answered when it has ended or the time is over."""
+    created = await gateway.create(org_id, wanted)
+    return await gateway.wait(org_id, created.id, wait_seconds) if wait_seconds else created
 
 
 @router.get("/executions")

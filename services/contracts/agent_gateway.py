@@ -54,9 +54,17 @@ class AgentGatewayClient(Client):
 
     service = "agent-gateway"
 
-    async def create(self, org_id: UUID, request: CreateExecution) -> Execution:
-        """Queue an execution; the same idempotency key and request give the same execution."""
-        return await self._call("POST", "/executions", Execution, org=org_id, body=request)
+    async def create(self, org_id: UUID, request: CreateExecution, wait_seconds: float = 0) -> Execution:
+        """
+        Queue an execution; the same idempotency key and request give the same execution.
+
+        With `wait_seconds` it is answered when it has ended, or as it stands when the time is over.
+        """
+        query = {"wait_seconds": wait_seconds or None}
+        timeout = wait_seconds + 10
+        return await self._call(
+            "POST", "/executions", Execution, org=org_id, body=request, query=query, timeout=timeout
+        )
 
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
         """One execution."""

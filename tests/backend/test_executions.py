@@ -85,3 +85,13 @@ async def test_the_stream_of_a_revoked_key_ends(api: httpx.AsyncClient, agent: d
     seen = await asyncio.wait_for(following, 10)
     assert seen[-1]["status"] == "queued"
     await api.post(f"/executions/{execution['id']}/cancel")
+
+
+async def test_who_waits_is_answered_when_the_time_is_over(
+    api: httpx.AsyncClient, agent: dict[str, Any]
+) -> None:
+    path = f"/agents/{agent['id']}/executions"
+    answer = await api.post(path, json={"input": 1}, params={"wait_seconds": 0.3})
+    assert (answer.status_code, answer.json()["status"]) == (201, "queued")
+    refused = await api.post(path, json={"input": 1}, params={"wait_seconds": 61})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.contracts.agents import Cause, InstanceData, InstanceReady, InstanceState
-from services.contracts.executions import ExecutionStatus
+from services.contracts.executions import CreateExecution, ExecutionStatus, NewExecution
 from tests.services.agent_gateway.conftest import World, WorldMaker, eventually
 
 
@@ -214,3 +214,13 @@ async def test_two_hundred_executions_end_once_while_instances_are_killed(world:
     )
     assert len(rows) == 200
     assert all(row["ends"] == 1 and row["gapless"] for row in rows)
+
+
+async def test_a_caller_may_wait_for_the_end_in_one_call(world: World) -> None:
+    await world.agent()
+    request = CreateExecution(
+        agent_id=world.agent_id, agent_name="agent", agent_version=1, mode="service",
+        request=NewExecution(input={"do": "echo"}), timeout_seconds=30, max_attempts=3, created_by="user:test",
+    )  # fmt: skip
+    ended = await world.client.create(world.org_id, request, wait_seconds=20)
+    assert ended.status is ExecutionStatus.SUCCEEDED and ended.output is not None
