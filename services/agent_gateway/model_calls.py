@@ -30,7 +30,6 @@ from services.chassis.clock import Clock
 from services.chassis.errors import PlatformError
 from services.contracts.agents import Cause
 
-NO_RETRY = [(b"x-should-retry", b"false")]
 Body = dict[str, Any]
 
 
@@ -182,8 +181,7 @@ class ModelCalls:
         if reply.started:
             await reply.end(dialect.errors.event(refusal.status, refusal.code, refusal.message))
         else:
-            retry = NO_RETRY if refusal.cause is Cause.LLM_UNAVAILABLE and refusal.status == 503 else []
-            await reply.whole(refusal.status, _body(dialect, refusal), retry)
+            await reply.whole(refusal.status, _body(dialect, refusal), refusal.headers)
 
     async def _recorded(self, call: Call) -> None:
         if call.recorded:

@@ -5,7 +5,7 @@ Which cause is retried, how often and how soon is the table below. A counted ret
 `max_attempts`; what the platform did to an agent is not the agent's failure and is not counted.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.agent_gateway.records import Active, Transition
@@ -88,6 +88,7 @@ def settle(active: Active, outcome: Succeeded | Failed | Busy | Expired) -> Tran
         error = ExecutionError(cause=Cause.CONCURRENCY_LIMIT, message=outcome.message)
         delay = min(outcome.retry_after_seconds, 30)
         return _to(active, ExecutionStatus.QUEUED, Cause.CONCURRENCY_LIMIT, error=error, delay_seconds=delay)
+    outcome = _because_refused(active, outcome)
     error = ExecutionError(
         cause=outcome.cause,
         message=outcome.message,
@@ -105,6 +106,15 @@ def settle(active: Active, outcome: Succeeded | Failed | Busy | Expired) -> Tran
     return _to(
         active, ExecutionStatus.QUEUED, outcome.cause, error=error, delay_seconds=delay, failures=failures
     )
+
+
+def _because_refused(active: Active, failed: Failed) -> Failed:
+    """An agent that fails after a call of its was refused has failed for that, and would again."""
+    if active.refused is None or failed.cause not in {Cause.AGENT_ERROR, Cause.EXIT_NONZERO}:
+        return failed
+    cause, said = active.refused
+    message = f"{said} Then the agent failed: {failed.message}"
+    return replace(failed, cause=cause, message=message, retryable=False)
 
 
 def back_off(rule: Rule, failures: int) -> float:

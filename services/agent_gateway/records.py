@@ -51,7 +51,8 @@ class Active:
     replay: ReplayPlan | None = None
     totals: Totals = field(default_factory=Totals)
     last_step: int = 0
-    refused_for: Cause | None = None
+    # The last call that a gate refused, unless a later one passed: the cause, and what the agent was told.
+    refused: tuple[Cause, str] | None = None
 
     @property
     def serves(self) -> bool:

@@ -12,6 +12,14 @@ class Refused(Exception):
         super().__init__(message)
 
     @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What tells an SDK whether asking again could help."""
+        if self.status == 429:
+            return [(b"retry-after", b"1")]
+        final = self.status == 403 or (self.status == 503 and self.cause is Cause.LLM_UNAVAILABLE)
+        return [(b"x-should-retry", b"false")] if final else []
+
+    @property
     def body(self) -> bytes:
         """The error as the agent sees it."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"

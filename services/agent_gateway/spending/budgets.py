@@ -26,7 +26,6 @@ from services.agent_gateway.spending.rulebook import OrganisationRules, Rulebook
 from services.agent_gateway.spending.spending_store import BudgetRow
 from services.agent_gateway.spending.worst_case import UNLIMITED, Ask, ask_of
 from services.chassis.clock import Clock
-from services.contracts.agents import Cause
 from services.contracts.executions import Relation
 from services.contracts.steps import StepKind
 
@@ -66,7 +65,7 @@ class Budgets:
             await self._reserve(call, self._ask(call, body, rules, purses), purses)
         if call.active is not None:
             # What an earlier refusal did to the agent, it got over.
-            call.active.refused_for = None
+            call.active.refused = None
         return None
 
     def settle(self, call: Call) -> None:
@@ -145,7 +144,7 @@ class Budgets:
 
     def _refused(self, call: Call, refusal: Refused) -> Refused:
         if call.active is not None:
-            call.active.refused_for = Cause.BUDGET_EXCEEDED
+            call.active.refused = (refusal.cause, refusal.message)
         return refusal
 
 

@@ -94,6 +94,7 @@ class Policies:
 
 
 def _denied(call: Call, sentence: str) -> Refused:
+    message = sentence[0].upper() + sentence[1:]
     if call.active is not None:
-        call.active.refused_for = Cause.POLICY_DENIED
-    return Refused(403, "policy_denied", sentence[0].upper() + sentence[1:], Cause.POLICY_DENIED, "model")
+        call.active.refused = (Cause.POLICY_DENIED, message)
+    return Refused(403, "policy_denied", message, Cause.POLICY_DENIED, "model")

@@ -27,14 +27,14 @@ SELECT scope, CASE WHEN scope = 'agent' THEN subject_id END AS agent_id, cost_na
     CASE WHEN current.began = period_started_at THEN spent_tokens ELSE 0 END AS spent_tokens,
     CASE WHEN current.began = period_started_at THEN spent_steps ELSE 0 END AS spent_steps,
     CASE WHEN current.began = period_started_at THEN spent_tool_calls ELSE 0 END AS spent_tool_calls,
-    coalesce(h.nano, 0)::bigint AS held_nano, coalesce(h.tokens, 0)::bigint AS held_tokens
+    coalesce(h.nano, 0)::bigint AS held_nano, coalesce(h.token_sum, 0)::bigint AS held_tokens
 FROM budgets b
 CROSS JOIN LATERAL (
     SELECT CASE WHEN period = 'total' THEN period_started_at
         ELSE greatest(period_started_at, date_trunc(period, clock_timestamp(), 'UTC')) END AS began
 ) AS current
 LEFT JOIN LATERAL (
-    SELECT sum(held_nano) AS nano, sum(held_tokens) AS tokens FROM budget_holds h
+    SELECT sum(h.held_nano) AS nano, sum(h.held_tokens) AS token_sum FROM budget_holds h
     WHERE h.org_id = b.org_id AND h.budget_id = b.id AND h.expires_at > clock_timestamp()
 ) AS h ON true
 WHERE b.org_id = $1 AND scope IN ('organisation', 'agent') AND ($2::uuid IS NULL OR subject_id = $2)

@@ -54,7 +54,10 @@ async def invoke(request: web.Request) -> web.StreamResponse:
     attempt = int(headers["X-AgentPlane-Attempt"])
     do = asked["do"][min(attempt, len(asked["do"])) - 1] if isinstance(asked["do"], list) else asked["do"]
     if do == "model":
-        return web.json_response({"output": await model(request, asked)})
+        answered = await model(request, asked)
+        if asked.get("must") and "error" in answered:
+            return web.Response(status=500, text="no answer, no result")
+        return web.json_response({"output": answered})
     if do == "stream":
         return await stream(request, asked)
     if do == "overlong header":

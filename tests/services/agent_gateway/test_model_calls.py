@@ -12,6 +12,7 @@ from services.agent_gateway.logic import Gateway
 from services.chassis.errors import Unavailable
 from services.contracts.agents import Cause
 from services.contracts.secrets_manager import PutSecret, SecretsManagerClient
+from services.contracts.spending import SetPrice, SpendingClient
 from services.contracts.steps import StepDetail
 from tests.services.agent_gateway.conftest import Provider, World, WorldMaker, eventually
 from tests.services.agent_gateway.fake_upstream import WHOLE
@@ -26,10 +27,11 @@ async def routed(make_world: WorldMaker, provider: Provider) -> World:
         default_route="openai",
         openai_api_key="sk-platform",
         openai_url=provider.url,
-        prices={"gpt-x": (100, 1000)},
         max_call_bytes=200_000,
         silence_seconds=5,
     )
+    price = SetPrice(model="gpt-x", input_nano=100, output_nano=1000)
+    await made.platform.client(SpendingClient).set_price(price, "user:t")
     return made
 
 
