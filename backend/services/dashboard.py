@@ -77,9 +77,11 @@ class Dashboard:
             return BuildState("absent", "served elsewhere")
         try:
             told = json.loads((self.directory.parent / "status.json").read_text())
-            return BuildState("failed" if told["state"] == "failed" else "building", str(told["detail"]))
+            if told["state"] in ("building", "failed"):
+                return BuildState(told["state"], str(told["detail"]))
         except (OSError, ValueError, KeyError, TypeError):
-            return BuildState("absent", "the dashboard is not built; `make dashboard` builds it")
+            pass
+        return BuildState("absent", "it is not built from its present sources; `make dashboard` does so")
 
 
 def _candidates(name: str) -> list[str]:

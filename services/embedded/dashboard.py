@@ -23,7 +23,7 @@ from services.embedded.faults import LocalModeError
 from services.embedded.node_runtime import NodeRuntime, find_node
 
 LEFT_OUT = {
-    *("node_modules", ".next", ".build", "out"),
+    *("node_modules", ".next", ".build", "out", "tests"),
     *("next-env.d.ts", "schema.d.ts", "tsconfig.tsbuildinfo"),
 }
 KEPT_BUILDS = 2

@@ -39,9 +39,11 @@ interface Props<Row> {
   more?: { has: boolean; busy: boolean; load: () => void };
   /** Columns that a narrow screen does not show. */
   wideOnly?: string[];
+  /** The column that takes the width which is left, and is cut where it must be. */
+  grow?: string;
 }
 
-export function DataTable<Row extends RowData>({ columns, data, rowId, href, onOpen, label, more, wideOnly = [] }: Props<Row>) {
+export function DataTable<Row extends RowData>({ columns, data, rowId, href, onOpen, label, more, wideOnly = [], grow }: Props<Row>) {
   const router = useRouter();
   const scroller = useRef<HTMLDivElement>(null);
   const table = useTable({ features, columns, data, getRowId: rowId });
@@ -60,7 +62,7 @@ export function DataTable<Row extends RowData>({ columns, data, rowId, href, onO
   const after = items ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
   const opens = Boolean(href ?? onOpen);
   const open = (row: Row) => (href ? router.push(href(row)) : onOpen?.(row));
-  const narrow = (id: string) => cx(wideOnly.includes(id) && "max-md:hidden");
+  const narrow = (id: string) => cx(wideOnly.includes(id) && "max-md:hidden", grow === id && "w-full max-w-0 min-w-32");
 
   function onKey(event: KeyboardEvent<HTMLTableRowElement>, row: Row) {
     if (event.target !== event.currentTarget) return;

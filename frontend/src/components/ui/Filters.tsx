@@ -15,7 +15,7 @@ export function SearchField({ value, onChange, label }: { value: string; onChang
     return () => clearTimeout(timer);
   }, [text, value, onChange]);
   return (
-    <div className="relative w-full max-w-64">
+    <div className="relative w-52 max-w-full">
       <Search aria-hidden className="pointer-events-none absolute top-2 left-2.5 size-3.5 text-faint" />
       <input type="search" aria-label={label} placeholder={label} className="field h-7.5 pl-8" value={text} onChange={(event) => setText(event.target.value)} />
     </div>

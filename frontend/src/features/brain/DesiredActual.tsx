@@ -22,5 +22,5 @@ const columns = column.columns([
 
 export function DesiredActual({ agents }: { agents: BrainState["agents"] }) {
   if (agents.length === 0) return <Empty title="No agents" command="agentplane deploy-agent" />;
-  return <DataTable label="Wanted and actual" columns={columns} data={agents as Row[]} rowId={(row) => row.agent_id} href={(row) => paths.agent(row.agent_id)} wideOnly={["behind", "reason"]} />;
+  return <DataTable label="Wanted and actual" columns={columns} data={agents as Row[]} rowId={(row) => row.agent_id} href={(row) => paths.agent(row.agent_id)} grow="reason" wideOnly={["behind", "reason"]} />;
 }

@@ -35,7 +35,7 @@ function NodeRow({ node }: { node: Node }) {
         <Meter label="Instances" used={node.instances} of={node.max_instances} text={`${node.instances} of ${node.max_instances}`} />
         <p className="flex flex-wrap gap-1 sm:col-span-3">
           {node.drivers.map((driver) => <Chip key={driver} tone="teal">{driver}</Chip>)}
-          {Object.entries(node.isolation).map(([level, how]) => <Chip key={level} tone={how === "available" ? "ok" : "neutral"} title={how}>{level}{how === "available" ? "" : " unavailable"}</Chip>)}
+          {Object.entries(node.isolation).filter(([level]) => level !== "none").map(([level, how]) => <Chip key={level} tone={how === "available" ? "ok" : "neutral"} title={how}>{level}{how === "available" ? "" : " unavailable"}</Chip>)}
           {Object.entries(node.enforcement).map(([limit, by]) => <Chip key={limit}>{limit}: {by}</Chip>)}
         </p>
       </div>

@@ -38,6 +38,8 @@ const columns = column.columns([
   column.accessor("created_at", { header: "Started", sortFn: "text", cell: ({ getValue }) => <Time at={getValue()} /> }),
 ]);
 
+const LEFT_OUT_COMPACT = new Set(["tokens", "cost_nano"]);
+
 /** The beginning of an input, on one line. */
 export function inputLine(input: unknown): string {
   if (input === null || input === undefined) return "";
@@ -61,7 +63,8 @@ interface Props {
 export function ExecutionList({ agentId, compact = false, href }: Props) {
   const [status, setStatus] = useUrlState("status");
   const executions = useExecutions({ agentId, status: compact ? "" : (status as ExecutionStatus | "") }, compact ? 8 : 100);
-  const shown: Columns<Execution> = agentId ? columns : column.columns([columns[0]!, agentColumn, ...columns.slice(1)]);
+  const own = compact ? columns.filter((each) => !LEFT_OUT_COMPACT.has(each.id ?? ("accessorKey" in each ? String(each.accessorKey) : ""))) : columns;
+  const shown: Columns<Execution> = agentId ? own : [own[0]!, agentColumn, ...own.slice(1)];
   return (
     <Panel
       title={compact ? "Latest executions" : "Executions"}
@@ -76,6 +79,7 @@ export function ExecutionList({ agentId, compact = false, href }: Props) {
               data={compact ? items.slice(0, 8) : items}
               rowId={(execution) => execution.id}
               href={href ?? ((execution) => paths.execution(execution.id))}
+              grow="input"
               wideOnly={["id", "input", "tokens", "cost_nano", "created_at"]}
               more={compact ? undefined : { has: executions.hasNextPage, busy: executions.isFetchingNextPage, load: () => void executions.fetchNextPage() }}
             />

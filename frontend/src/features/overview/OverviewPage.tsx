@@ -11,7 +11,7 @@ import { ExecutionBars } from "@/features/overview/ExecutionBars";
 import { percentile, useFeed, useServices } from "@/features/overview/queries";
 import { useAgents } from "@/features/agents/queries";
 import { useExecutions } from "@/features/executions/queries";
-import { count, duration, money } from "@/lib/format";
+import { count, duration, money, plural } from "@/lib/format";
 import { paths } from "@/lib/paths";
 
 const LOOKED_AT = 200;
@@ -40,7 +40,7 @@ export function OverviewPage() {
       <div className="grid gap-4">
         <section aria-label="Figures" className="grid grid-cols-2 divide-line overflow-hidden rounded-lg border border-line bg-panel sm:grid-cols-3 xl:grid-cols-6 xl:divide-x">
           <Stat label="Services healthy" value={services.data ? `${healthy} / ${present.length}` : "–"} tone={services.data && healthy < present.length ? "warn" : undefined} hint={services.data ? `${services.data.mode} mode` : undefined} />
-          <Stat label="Agents" value={agents.items ? count(agents.items.length) : "–"} hint={`${count(ready)} instances ready`} />
+          <Stat label="Agents" value={agents.items ? count(agents.items.length) : "–"} hint={`${plural(ready, "instance")} ready`} />
           <Stat label="Executions" value={executions.items ? count(all.length) + (executions.hasNextPage ? "+" : "") : "–"} hint={`${count(all.length - ended.length)} under way`} />
           <Stat label="Failed" value={ended.length > 0 ? `${((failed / ended.length) * 100).toFixed(failed ? 1 : 0)} %` : "–"} tone={failed > 0 ? "bad" : undefined} hint={`of the last ${ended.length}`} />
           <Stat label="95 % took at most" value={p95 === null ? "–" : duration(p95)} hint={`of the last ${ended.length}`} />

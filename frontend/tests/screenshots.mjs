@@ -1,4 +1,4 @@
-// Pictures of every page: `node scripts/screenshots.mjs <directory> [dark|light] [width…]`.
+// Pictures of every page: `node tests/screenshots.mjs <directory> [dark|light] [width…]`.
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { launch, logIn, openPage, origin } from "./browser.mjs";
