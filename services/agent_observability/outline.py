@@ -37,13 +37,13 @@ class Outline:
     lists: list[Listed]
 
 
-def outline_of(body: bytes) -> Outline:
-    """The places of a body's long texts and of its lists' elements."""
+def outline_of(body: bytes, position: int = 0, inside: Listed | None = None) -> Outline:
+    """The places of a body's long texts and lists, from a position on, which may lie within a list."""
     found = Outline([], [])
-    depth = element = 0
+    depth, element = 2 if inside else 0, 0
     key: Span = (0, 0)
-    current: Listed | None = None
-    for number, match in enumerate(_TOKEN.finditer(body)):
+    current = inside
+    for number, match in enumerate(_TOKEN.finditer(body, position)):
         if number > MOST_TOKENS:
             break
         start, end = match.span()

@@ -2,7 +2,8 @@
 Packing: a batch of steps becomes the columns of one statement, with only the blobs that may be new.
 
 Which blobs are stored is remembered for a while, so that a conversation's history is neither packed nor sent
-again. To forget is harmless, and what a transaction did not commit is never remembered.
+again. To forget is harmless, and what a transaction did not commit is never remembered. Half an hour is short
+beside the day that every stored step stays at least.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,12 +12,15 @@ from uuid import UUID
 import orjson
 
 from services.agent_observability.codec import Codec
+from services.agent_observability.conversations import Conversations, Key, Prefix, key_of
 from services.agent_observability.epochs import epoch_of
 from services.agent_observability.splitting import Splitter
 from services.agent_observability.store import COLUMNS
 from services.contracts.steps import NewStep
 
 Place = tuple[int, bytes]
+# TOAST's own (`TOAST_MAX_CHUNK_SIZE` for pages of 8 KB); see `step_blobs` in the migration.
+CHUNK = 1_996
 REMEMBERED = 50_000
 REMEMBERED_SECONDS = 1_800.0
 # Read as they stand in the contract; the rest is made here.
@@ -55,11 +59,15 @@ class Stored:
 class Batch:
     """Steps and blobs as the store takes them."""
 
-    def __init__(self, steps: Sequence[NewStep], stored: Stored, codec: Codec) -> None:
+    def __init__(
+        self, steps: Sequence[NewStep], stored: Stored, conversations: Conversations, codec: Codec
+    ) -> None:
         self.steps = sorted(steps, key=lambda step: (anchor_of(step).int, step.seq))
         self.epochs = [epoch_of(anchor_of(step)) for step in self.steps]
         self._codec = codec
         self._stored = stored
+        self._conversations = conversations
+        self.prefixes: dict[Key, Prefix] = {}
         self._blobs: dict[Place, tuple[UUID, bytes]] = {}
         recipes = [self._recipes(step, epoch) for step, epoch in zip(self.steps, self.epochs, strict=True)]
         self.columns = self._columns(recipes)
@@ -76,17 +84,28 @@ class Batch:
             [epoch for (epoch, _), _ in ordered],
             [org_id for _, (org_id, _) in ordered],
             [UUID(bytes=digest) for (_, digest), _ in ordered],
-            [data for _, (_, data) in ordered],
+            [data[: len(data) - len(data) % CHUNK] or None for _, (_, data) in ordered],
+            [data[len(data) - len(data) % CHUNK :] for _, (_, data) in ordered],
         ]
 
     def _recipes(self, step: NewStep, epoch: int) -> tuple[bytes, bytes]:
         splitter = Splitter(step.org_id)
-        request, response = splitter.split(step.request_bytes), splitter.split(step.response_bytes)
+        response = splitter.split(step.response_bytes)
+        request = self._request(splitter, step)
         for digest, data in splitter.blobs.items():
             place = (epoch, digest)
             if place not in self._blobs and place not in self._stored:
                 self._blobs[place] = (step.org_id, self._codec.pack(data))
         return self._codec.pack(request), self._codec.pack(response)
+
+    def _request(self, splitter: Splitter, step: NewStep) -> bytes:
+        if step.execution_id is None:
+            return splitter.split(step.request_bytes)
+        key = key_of(step.execution_id, step.request_bytes)
+        recipe = splitter.split(step.request_bytes, self.prefixes.get(key) or self._conversations.get(key))
+        if splitter.prefix:
+            self.prefixes[key] = splitter.prefix
+        return recipe
 
     def _columns(self, recipes: list[tuple[bytes, bytes]]) -> list[list[object]]:
         made: dict[str, list[object]] = {

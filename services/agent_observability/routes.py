@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from starlette.requests import Request
 
 from services.agent_observability.logic import Journal
@@ -12,22 +12,23 @@ from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
-from services.contracts.steps import NewStep, RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
+from services.contracts.step_frames import unframed
+from services.contracts.steps import RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
 
 router = APIRouter(tags=["steps"])
 TheJournal = Annotated[Journal, Logic(Journal)]
 Kinds = Annotated[str | None, Query(max_length=100, description="comma separated")]
-_batch = TypeAdapter(list[NewStep])
 
 
 @router.post("/steps", status_code=204, dependencies=[only("agent-gateway")])
 async def append_steps(request: Request, journal: TheJournal) -> None:
     """Store a commit group of steps; answered when it is durable."""
-    # Parsed straight from the bytes: bodies travel in base64, which only pydantic's JSON mode decodes.
     try:
-        steps = _batch.validate_json(await request.body())
+        steps = unframed(await request.body())
     except ValidationError as error:
         raise Invalid("the batch is not a list of steps", errors=_places(error)) from error
+    except ValueError as error:
+        raise Invalid(f"the batch is cut short: {error}") from error
     await journal.append(steps)
 
 

@@ -53,7 +53,7 @@ COLUMNS = {
 # An array of arrays of unequal length does not exist in SQL, so these travel joined by line breaks.
 _JOINED = ("tool_calls", "redacted")
 _TAKEN = ", ".join(f"string_to_array({name}, E'\\n')" if name in _JOINED else name for name in COLUMNS)
-_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 5))
+_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 6))
 
 # Every writer takes its rows in the same order, so that two wait for each other but never in a circle.
 _APPEND = f"""
@@ -64,8 +64,8 @@ WITH stored AS (
     RETURNING org_id, id, started_at, agent_id, execution_id, kind, model, scripted, status, served_from,
               tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_nano
 ), kept AS (
-    INSERT INTO step_blobs (epoch, org_id, hash, data)
-    SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[]) ON CONFLICT DO NOTHING
+    INSERT INTO step_blobs (epoch, org_id, hash, bulk, rest)
+    SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bytea[]) ON CONFLICT DO NOTHING
 ), counted AS (
     INSERT INTO step_usage AS u
     SELECT org_id, (started_at AT TIME ZONE 'UTC')::date AS day, agent_id, kind, coalesce(model, '') AS model,
@@ -116,7 +116,7 @@ SELECT count(*)::int AS steps, coalesce(max(seq), 0) AS last_seq,
        coalesce(sum(cost_nano), 0)::bigint AS cost_nano, coalesce(bool_or(scripted), false) AS scripted
 {_OF}
 """
-_BLOBS = "SELECT hash, data FROM step_blobs WHERE epoch = $1 AND hash = ANY($2)"
+_BLOBS = "SELECT hash, coalesce(bulk, '') || rest AS data FROM step_blobs WHERE epoch = $1 AND hash = ANY($2)"
 
 
 class StepStore:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.agent_observability.codec import Codec
+from services.agent_observability.conversations import Conversations
 from services.agent_observability.epoch_store import EpochStore
 from services.agent_observability.epochs import UNDATED
 from services.agent_observability.packing import Batch, Stored, anchor_of
@@ -26,20 +27,23 @@ class Writer:
         self._clock = clock
         self._codec = Codec()
         self._stored = Stored()
+        self._conversations = Conversations()
         self._open = {UNDATED}
 
     async def append(self, steps: Sequence[NewStep]) -> None:
         """Store steps; those that are there already change nothing, whatever else they say."""
         size = sum(len(step.request_bytes) + len(step.response_bytes) for step in steps)
         if size > BYTES_ON_THE_LOOP:
-            batch = await asyncio.to_thread(lambda: Batch(steps, self._stored, Codec()))
+            batch = await asyncio.to_thread(lambda: Batch(steps, self._stored, self._conversations, Codec()))
         else:
-            batch = Batch(steps, self._stored, self._codec)
+            batch = Batch(steps, self._stored, self._conversations, self._codec)
         for week in set(batch.epochs) - self._open:
             await self._epochs.open(week)
             self._open.add(week)
         new = await self._steps.append(batch.columns, batch.blobs())
         self._stored.add(batch.places, self._clock.monotonic())
+        for key, prefix in batch.prefixes.items():
+            self._conversations.put(key, prefix)
         if len(new) < len(steps):
             await self._check_repeated(batch, {step.id for step in steps} - new)
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.chassis.client import Client
 from services.chassis.contract import Page
+from services.contracts.step_frames import framed
 from services.contracts.steps import (
     NewStep,
     RawStep,
@@ -25,7 +26,7 @@ class AgentObservabilityClient(Client):
 
     async def append_steps(self, steps: Sequence[NewStep]) -> None:
         """Store a commit group; returns when it is durable; repeating it changes nothing."""
-        await self._call("POST", "/steps", None, body=list(steps))
+        await self._call("POST", "/steps", None, body=framed(steps))
 
     async def timeline(
         self, org_id: UUID, execution_id: UUID, *, after_seq: int = 0, limit: int = 200

@@ -93,6 +93,43 @@ def test_the_next_call_adds_only_what_is_new(size: int) -> None:
     assert len(recipe) < 1_500, "references grow with the logarithm of the conversation"
 
 
+REQUESTS = (
+    b'{"model":"m","messages":[%s],"tools":[{"a":1}]}',
+    b'{"tools":[{"name":"x"}], "messages": [ %s ] , "stream":true}',
+    b'{"input":[%s',
+    b'{"messages":[%s]} and more',
+)
+
+
+@given(
+    st.lists(st.binary(max_size=200) | st.just(b"word " * 150), max_size=40),
+    st.sampled_from([b",", b", ", b" ,\n"]),
+    st.sampled_from(REQUESTS),
+    st.sampled_from(REQUESTS),
+)
+@settings(max_examples=150, deadline=None)
+def test_what_is_known_of_the_last_request_changes_nothing(
+    contents: list[bytes], comma: bytes, shape: bytes, next_shape: bytes
+) -> None:
+    messages = [b'{"content":%s}' % orjson.dumps(each.decode("latin-1")) for each in contents]
+    before, after = Splitter(ORG), Splitter(ORG)
+    before.split(shape % comma.join(messages[: len(messages) // 2]))
+    body = next_shape % comma.join(messages)
+    recipe = after.split(body, before.prefix)
+    assert assembled(recipe, {**before.blobs, **after.blobs}.__getitem__) == body
+    if after.prefix and len(body) >= 512:
+        assert after.prefix.data == body[: len(after.prefix.data)]
+        assert recipe == Splitter(ORG).split(body)
+
+
+def test_a_known_request_is_not_hashed_again() -> None:
+    messages = conversation(300, 900)
+    before, after = Splitter(ORG), Splitter(ORG)
+    before.split(orjson.dumps({"messages": messages[:298]}))
+    after.split(orjson.dumps({"messages": messages}), before.prefix)
+    assert len(after.blobs) <= 2 * 2 + 3
+
+
 def test_references_grow_with_the_logarithm() -> None:
     sizes = []
     for turns in (1_000, 4_000):
