@@ -1,0 +1,65 @@
+"""The trivial agent of each peer, as the peer's own documentation writes it: one question to the model."""
+
+QUESTION = "When is high tide?"
+
+AGNO = """
+import sys
+from agno.agent import Agent
+from agno.models.openai import OpenAIChat
+from agno.os import AgentOS
+import uvicorn
+
+agent = Agent(id="bench", name="bench", telemetry=False,
+              model=OpenAIChat(id="bench", base_url=sys.argv[2], api_key="none"))
+app = AgentOS(agents=[agent], telemetry=False).get_app()
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
+"""
+
+LANGGRAPH = """
+import os
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, MessagesState, StateGraph
+
+model = ChatOpenAI(model="bench", base_url=os.environ["BENCH_MODEL"], api_key="none")
+
+
+async def ask(state: MessagesState):
+    return {"messages": [await model.ainvoke(state["messages"])]}
+
+
+graph = StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask").add_edge("ask", END).compile()
+"""
+
+# The counterpart: a warm HTTP agent in 25 lines, raw, as an agent that is called often would be written.
+OURS = """
+import json
+import os
+
+import aiohttp
+from aiohttp import web
+
+URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+KEY = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+session = None
+
+
+async def invoke(request):
+    global session
+    given = await request.json()
+    session = session or aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+    asked = {"model": "bench", "messages": [{"role": "user", "content": given["input"]}]}
+    named = {"X-AgentPlane-Execution-Id": request.headers["X-AgentPlane-Execution-Id"]}
+    async with session.post(URL, json=asked, headers=KEY | named) as answer:
+        said = await answer.json()
+    return web.json_response({"output": said["choices"][0]["message"]["content"]})
+
+
+async def healthy(request):
+    return web.json_response({"status": "Healthy"})
+
+
+app = web.Application()
+app.router.add_post("/invoke", invoke)
+app.router.add_get("/healthz", healthy)
+web.run_app(app, host="127.0.0.1", port=int(os.environ["PORT"]), print=None, access_log=None)
+"""
