@@ -25,6 +25,11 @@ from agentplane_cli.watching import watchable
 app = typer.Typer(help="Executions: work that agents were given.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="EXECUTION", help="Id of the execution.")]
 MOST_STEPS = 10_000
+FIDELITY = {
+    "models": "models; functions inside the agent run again in a replay",
+    "tools": "models and tools; what passed the egress proxy was not",
+    "egress": "all that left the agent",
+}
 
 
 @app.command("list")
@@ -57,7 +62,8 @@ def list_executions(
 @watchable
 def show(context: typer.Context, execution: Id, output: Output = Format.TABLE) -> None:
     """Show an execution with its output or its error."""
-    document = connect(context).get(f"/executions/{execution}")
+    timeline = connect(context).get(f"/time-travel/executions/{execution}", limit=1)
+    document = timeline["execution"]
     if output is Format.JSON:
         show_json(document)
         return
@@ -69,6 +75,9 @@ def show(context: typer.Context, execution: Id, output: Output = Format.TABLE) -
             ("Attempt", f"{document['attempt']} of {document['max_attempts']}"),
             ("Created", f"{document['created_at']} by {document['created_by']}"),
             ("Instance", document["instance_id"]),
+            ("Came of", _origin(document)),
+            ("Diverged", f"at step {document['diverged_at']}" if document["diverged_at"] else None),
+            ("Recorded", FIDELITY[timeline["fidelity"]]),
             ("Summary", summary(document)),
         ]
     )
@@ -99,10 +108,10 @@ def steps(
         return
     show_list(
         all_steps(api, execution),
-        ("STEP", "KIND", "MODEL", "STATUS", "TOOLS ASKED FOR", "TOKENS", "COST", "TOOK"),
+        ("STEP", "KIND", "MODEL OR TOOL", "STATUS", "FROM", "TOOLS ASKED FOR", "TOKENS", "COST", "TOOK"),
         lambda step: (
-            step["seq"], step["kind"], f"{step['model']} (scripted)" if step["scripted"] else step["model"],
-            step["cause"] or step["status"], ", ".join(step["tool_calls"]),
+            step["seq"], step["kind"], _named(step),
+            step["cause"] or step["status"], step["served_from"], ", ".join(step["tool_calls"]),
             f"{step['tokens_in']}+{step['tokens_out']}", dollars(step["cost_nano"]),
             lasted(step["started_at"], step["finished_at"]),
         ),
@@ -110,6 +119,10 @@ def steps(
         state=lambda each: each["status"],
         empty="the agent called no model and no tool",
     )  # fmt: skip
+
+
+def _named(step: dict[str, Any]) -> str:
+    return f"{step['model'] or step['name']}{' (scripted)' if step['scripted'] else ''}"
 
 
 def all_steps(api: Api, execution_id: str) -> list[dict[str, Any]]:
@@ -122,6 +135,13 @@ def all_steps(api: Api, execution_id: str) -> list[dict[str, Any]]:
         if not page["next_cursor"] or not page["items"]:
             break
     return found
+
+
+def _origin(execution: dict[str, Any]) -> str | None:
+    if execution["relation"] is None:
+        return None
+    step = f" at step {execution['parent_step']}" if execution["parent_step"] else ""
+    return f"{execution['relation']} of {execution['parent_execution_id']}{step}"
 
 
 def summary(execution: dict[str, Any]) -> str:

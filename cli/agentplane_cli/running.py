@@ -68,7 +68,7 @@ def run(
         show_json(execution) if output is Format.JSON else say(execution["id"])
         return
     try:
-        ended = _followed(api, execution["id"]) if follow else _waited(api, execution["id"])
+        ended = _followed(api, execution["id"]) if follow else waited(api, execution["id"])
     except KeyboardInterrupt:
         note(f"it goes on; `agentplane executions cancel {execution['id']}` ends it")
         sys.exit(Exit.INTERRUPTED)
@@ -99,11 +99,13 @@ def read_input(given: str | None) -> Any:
         return text.strip()
 
 
-def _waited(api: Api, execution_id: str) -> Any:
+def waited(api: Api, execution_id: str, also: frozenset[str] = frozenset()) -> Any:
+    """The execution once it has ended, or is in another status in which there is nothing to wait for."""
+    seconds = 2.0 if also else LONGEST_WAIT
     while True:
         path = f"/executions/{execution_id}/wait"
-        execution = api.get(path, timeout=LONGEST_WAIT + 15, timeout_seconds=LONGEST_WAIT)
-        if execution["status"] in ENDED:
+        execution = api.get(path, timeout=seconds + 15, timeout_seconds=seconds)
+        if execution["status"] in ENDED | also:
             return execution
 
 
@@ -114,7 +116,7 @@ def _followed(api: Api, execution_id: str) -> Any:
         said = event.get("status") if kind == "status" else data
         cause = f" ({event['cause']})" if event.get("cause") else ""
         note(f"{time.monotonic() - started:6.2f} s  {kind:<8} {str(said)[:200]}{cause}")
-    return _waited(api, execution_id)
+    return waited(api, execution_id)
 
 
 def _end_like(execution: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ OnDivergence = Literal["fail", "live", "ask"]
 class Edit(Contract):
     """One change at a step: a value put at a path of its request, or in place of its response."""
 
-    step: int = Field(ge=1, description="step of the original execution")
+    step: int = Field(ge=1, le=2_147_483_647, description="step of the original execution")
     target: Literal["request", "response"] = "request"
     path: str = Field(
         "", max_length=1000, description="JSON pointer (RFC 6901); empty replaces the whole document"
@@ -28,7 +28,10 @@ class Fork(Request):
     """What to do again, from which step on it is live, and what is different."""
 
     at_step: int | None = Field(
-        None, ge=1, description="first step that runs live; null answers every step from the journal"
+        None,
+        ge=1,
+        le=2_147_483_647,
+        description="first step that runs live; null answers every step from the journal",
     )
     edits: list[Edit] = Field(default_factory=list, max_length=50)
     on_divergence: OnDivergence = Field(

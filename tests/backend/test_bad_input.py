@@ -183,6 +183,7 @@ GOOD_BODIES: dict[str, Any] = {
     "{user_id}": {"role": "viewer"},
     "scale": {"replicas": 1},
     "rollback": {"version": 1},
+    "divergence": {"on_divergence": "live"},
     "{organisation_id}": {"name": "New"},
 }
 

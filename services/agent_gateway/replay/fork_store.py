@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from services.agent_gateway.announcing import announce
 from services.agent_gateway.execution_store import execution_from
 from services.agent_gateway.records import Active
 from services.chassis.database import Database, Row
+from services.chassis.errors import Invalid
 from services.contracts.executions import Divergence, Execution, Relation
 from services.contracts.time_travel import ReplayPlan
 
@@ -93,18 +96,20 @@ class ForkStore:
 
     async def fork(self, org_id: UUID, forks: Sequence[NewFork], created_by: str) -> list[Execution]:
         """Queue forks of executions of the organisation, all or none."""
-        async with self._db.system() as connection:
-            rows = await connection.fetch(
-                _FORK,
-                org_id,
-                [each.id for each in forks],
-                [each.plan.source_execution_id for each in forks],
-                created_by,
-                [each.relation.value for each in forks],
-                [each.plan.at_step for each in forks],
-                [each.plan.model_dump(mode="json") for each in forks],
-            )
-            await announce(connection, rows)
+        values = (
+            [each.id for each in forks],
+            [each.plan.source_execution_id for each in forks],
+            created_by,
+            [each.relation.value for each in forks],
+            [each.plan.at_step for each in forks],
+            [each.plan.model_dump(mode="json") for each in forks],
+        )
+        try:
+            async with self._db.system() as connection:
+                rows = await connection.fetch(_FORK, org_id, *values)
+                await announce(connection, rows)
+        except asyncpg.DataError as error:
+            raise Invalid("an edit contains a character that cannot be stored, such as U+0000") from error
         return [execution_from(row) for row in rows]
 
     async def note(self, active: Active, divergence: Divergence) -> None:

@@ -1,0 +1,121 @@
+"""Time travel: the backend knows who may; the gateway makes forks, the journal has what was recorded."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from backend.permissions import Principal
+from backend.services.executions import Executions
+from services.chassis.errors import Forbidden, NotFound
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.executions import Execution, Fidelity
+from services.contracts.steps import Step, StepKind
+from services.contracts.time_travel import (
+    Branch,
+    Comparison,
+    DecideMask,
+    Decision,
+    Fork,
+    Mask,
+    NewForks,
+    Timeline,
+    TimeTravelClient,
+)
+
+PAGE = 1000
+ANSWERED = frozenset({StepKind.TOOL, StepKind.A2A, StepKind.MEMORY})
+
+
+class TimeTravel:
+    """Shows what was recorded, and has it run again."""
+
+    def __init__(
+        self, executions: Executions, gateway: TimeTravelClient, journal: AgentObservabilityClient
+    ) -> None:
+        self._executions = executions
+        self._gateway = gateway
+        self._journal = journal
+
+    async def timeline(self, org_id: UUID, execution_id: UUID, after_seq: int, limit: int) -> Timeline:
+        """An execution with its steps, and how well it can be replayed."""
+        execution = await self._executions.get(org_id, execution_id)
+        page = await self._journal.timeline(org_id, execution_id, after_seq=after_seq, limit=limit)
+        steps = list(page.items)
+        whole = after_seq == 0 and page.next_cursor is None
+        return Timeline(
+            execution=execution,
+            steps=steps,
+            next_after_seq=steps[-1].seq if page.next_cursor and steps else None,
+            fidelity=execution.fidelity
+            or fidelity_of(steps if whole else await self._all(org_id, execution_id)),
+            divergence=execution.divergence,
+        )
+
+    async def fork(self, principal: Principal, execution_id: UUID, fork: Fork) -> list[Execution]:
+        """Run an execution again from its journal, live from a step on."""
+        if fork.allow_effects == "live" and not principal.may("effects:live"):
+            raise Forbidden("allow_effects: live needs the permission effects:live")
+        forks = NewForks(fork=fork, created_by=principal.actor)
+        return await self._gateway.fork(principal.org_id, execution_id, forks)
+
+    async def tree(self, principal: Principal, execution_id: UUID) -> Branch:
+        """The tree of an execution; branches of agents that the principal does not see are left out."""
+        return _seen(principal, await self._gateway.tree(principal.org_id, execution_id))
+
+    async def diff(self, principal: Principal, execution_id: UUID, other: UUID) -> Comparison:
+        """Two executions beside each other."""
+        found = await self._executions.get(principal.org_id, other)
+        if not principal.sees(found.agent_id):
+            raise NotFound(f"there is no execution {other}")
+        return await self._gateway.diff(principal.org_id, execution_id, other)
+
+    async def decide(self, principal: Principal, execution_id: UUID, decision: Decision) -> Execution:
+        """Say what a diverged execution that waits is to do."""
+        return await self._gateway.decide(principal.org_id, execution_id, decision, principal.actor)
+
+    async def learn_masks(self, principal: Principal, execution_id: UUID) -> list[Mask]:
+        """Propose masks for what changed between a replay and its recording."""
+        return await self._gateway.learn_masks(principal.org_id, execution_id)
+
+    async def masks(self, org_id: UUID, agent_id: UUID, version: int | None) -> list[Mask]:
+        """The masks of an agent."""
+        return await self._gateway.masks(org_id, agent_id, version)
+
+    async def decide_mask(
+        self, principal: Principal, agent_id: UUID, mask_id: UUID, decision: DecideMask
+    ) -> Mask:
+        """Approve or reject a mask of an agent."""
+        if all(each.id != mask_id for each in await self._gateway.masks(principal.org_id, agent_id)):
+            raise NotFound(f"agent {agent_id} has no mask {mask_id}")
+        return await self._gateway.decide_mask(principal.org_id, mask_id, decision, principal.actor)
+
+    async def _all(self, org_id: UUID, execution_id: UUID) -> list[Step]:
+        found: list[Step] = []
+        while True:
+            after = found[-1].seq if found else 0
+            page = await self._journal.timeline(org_id, execution_id, after_seq=after, limit=PAGE)
+            found.extend(page.items)
+            if page.next_cursor is None:
+                return found
+
+
+def fidelity_of(steps: Iterable[Step]) -> Fidelity:
+    """
+    How much of what an execution met was recorded.
+
+    What passed a tunnel was not; neither were results of functions that the model asked for and that the
+    agent ran inside itself, because no call of a tool through the gateway answers to them.
+    """
+    asked = answered = tunnels = 0
+    for step in steps:
+        asked += len(step.tool_calls)
+        answered += step.kind in ANSWERED
+        tunnels += step.kind is StepKind.HTTP
+    if asked > answered:
+        return Fidelity.MODELS
+    return Fidelity.TOOLS if tunnels else Fidelity.EGRESS
+
+
+def _seen(principal: Principal, branch: Branch) -> Branch:
+    children = [_seen(principal, each) for each in branch.children]
+    shown = [each for each in children if principal.sees(each.execution.agent_id)]
+    return Branch(execution=branch.execution, children=shown)
