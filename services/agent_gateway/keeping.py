@@ -111,6 +111,7 @@ class Keeping:
         """Take up executions whose gateway went away: jobs and accepted ones go on, others start again."""
         for active in await self._queue.lapsed():
             if not active.invoked:
+                await self._dispatcher.count_steps(active)
                 self._jobs.take_up(active)
             elif active.accepted:
                 await self._dispatcher.count_steps(active)
