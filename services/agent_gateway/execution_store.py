@@ -69,19 +69,19 @@ SELECT id FROM executions
 WHERE agent_id = $1 AND thread_id = $2 AND id < $3 AND finished_at IS NULL AND status <> 'queued'
 """
 
-_GET = "SELECT * FROM executions WHERE id = $1"
+_GET = "SELECT * FROM executions WHERE org_id = (SELECT current_org()) AND id = $1"
 _READ = "SELECT * FROM executions WHERE org_id = $1 AND id = ANY($2::uuid[])"
 
 _LIST = """
 SELECT * FROM executions
-WHERE ($1::uuid IS NULL OR agent_id = $1) AND ($2::text IS NULL OR status = $2)
-  AND ($3::uuid IS NULL OR id < $3)
+WHERE org_id = (SELECT current_org()) AND ($1::uuid IS NULL OR agent_id = $1)
+  AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
 ORDER BY id DESC LIMIT $4
 """
 
 _EVENTS = """
 SELECT execution_id, seq, type, status, cause, actor, data, at FROM execution_events
-WHERE execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+WHERE org_id = (SELECT current_org()) AND execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 """
 
 _CANCEL = """
@@ -90,7 +90,7 @@ WITH ended AS (
         status = 'cancelled', cause = $3, cancel_requested_at = clock_timestamp(),
         cancel_actor = $2, finished_at = clock_timestamp(), lease_epoch = e.lease_epoch + 1,
         lease_expires_at = NULL, event_seq = e.event_seq + 1
-    WHERE e.id = $1 AND e.finished_at IS NULL RETURNING e.*
+    WHERE e.org_id = (SELECT current_org()) AND e.id = $1 AND e.finished_at IS NULL RETURNING e.*
 ), noted AS (
     INSERT INTO execution_events (org_id, execution_id, seq, type, status, cause, actor)
     SELECT org_id, id, event_seq, 'status', status, cause, $2 FROM ended
