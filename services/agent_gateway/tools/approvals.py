@@ -106,7 +106,7 @@ class Approvals:
 
     async def _enter(self, active: Active) -> None:
         self._waiting[active.id] += 1
-        if active.status is RUNNING:
+        if not active.status.terminal and active.status is not WAITING:
             await self._dispatcher.change(active, _to(active, WAITING))
 
     async def _leave(self, active: Active) -> None:
