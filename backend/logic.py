@@ -17,6 +17,7 @@ from backend.services.idempotency import Idempotency
 from backend.services.invitations import Invitations
 from backend.services.limits import Limits
 from backend.services.live_door import LiveDoor
+from backend.services.mcp_servers import McpServers
 from backend.services.members import Members
 from backend.services.node_view import Nodes
 from backend.services.organisations import Organisations
@@ -26,6 +27,7 @@ from backend.services.service_accounts import ServiceAccounts
 from backend.services.service_table import ServiceTable
 from backend.services.sessions import Sessions
 from backend.services.tickets import Tickets
+from backend.services.time_travel import TimeTravel
 from backend.services.waking import Waking
 from backend.settings import BackendSettings
 from backend.stores.idempotency_store import IdempotencyStore
@@ -39,6 +41,7 @@ from services.contracts.event_processor import EventProcessorClient
 from services.contracts.log_processor import LogProcessorClient
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
+from services.contracts.tools import ToolsClient
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Clients:
     events: EventProcessorClient
     observability: AgentObservabilityClient
     memory: MemoryVectorEngineClient
+    tools: ToolsClient
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Backend:
     agents: Agents
     changes: AgentChanges
     executions: Executions
+    mcp_servers: McpServers
+    time_travel: TimeTravel
     bundles: Bundles
     nodes: Nodes
     services: ServiceTable

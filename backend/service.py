@@ -19,10 +19,12 @@ from backend.services.executions import Executions
 from backend.services.idempotency import Idempotency
 from backend.services.limits import Limits
 from backend.services.live_door import LiveDoor
+from backend.services.mcp_servers import McpServers
 from backend.services.node_view import Nodes
 from backend.services.rate_limit import RateLimit
 from backend.services.service_table import ServiceTable
 from backend.services.tickets import Tickets
+from backend.services.time_travel import TimeTravel
 from backend.services.waking import Waking
 from backend.settings import BackendSettings
 from backend.stores.agent_store import AgentStore
@@ -42,6 +44,8 @@ from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
 from services.contracts.node_manager import NodeManagerClient
 from services.contracts.secrets_manager import SecretsManagerClient
+from services.contracts.time_travel import TimeTravelClient
+from services.contracts.tools import ToolsClient
 
 
 def build(resources: Resources) -> Backend:
@@ -56,6 +60,7 @@ def build(resources: Resources) -> Backend:
     nodes = Nodes(resources.client(NodeManagerClient), resources.clock)
     dashboard = Dashboard(settings.dashboard_directory)
     agents, changes, bundles = _agents(resources, nodes, waking)
+    executions = Executions(agents, resources.client(AgentGatewayClient))
     return Backend(
         settings=settings,
         authentication=identity.authentication,
@@ -73,7 +78,9 @@ def build(resources: Resources) -> Backend:
         idempotency=Idempotency(kept.idempotency, tokens),
         agents=agents,
         changes=changes,
-        executions=Executions(agents, resources.client(AgentGatewayClient)),
+        executions=executions,
+        mcp_servers=McpServers(clients.tools, resources.client(SecretsManagerClient)),
+        time_travel=TimeTravel(executions, resources.client(TimeTravelClient), clients.observability),
         bundles=bundles,
         nodes=nodes,
         services=_service_table(resources, clients.brain, dashboard),
@@ -107,6 +114,7 @@ def _clients(resources: Resources) -> Clients:
         events=resources.client(EventProcessorClient),
         observability=resources.client(AgentObservabilityClient),
         memory=resources.client(MemoryVectorEngineClient),
+        tools=resources.client(ToolsClient),
     )
 
 

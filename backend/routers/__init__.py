@@ -7,6 +7,7 @@ from backend.routers import (
     account,
     agents,
     api_keys,
+    approvals,
     audit,
     auth,
     bundles,
@@ -15,10 +16,12 @@ from backend.routers import (
     executions,
     invitations,
     lifecycle,
+    mcp_servers,
     memory,
     organisations,
     platform_ops,
     service_accounts,
+    time_travel,
     webhooks,
 )
 
@@ -33,7 +36,10 @@ ROUTERS = [
     agents.router,
     lifecycle.router,
     executions.router,
+    time_travel.router,
     memory.router,
+    mcp_servers.router,
+    approvals.router,
     data.router,
     bundles.router,
     webhooks.router,
@@ -41,6 +47,7 @@ ROUTERS = [
     platform_ops.router,
     docs.router,
     bundles.internal,
+    executions.internal,
 ]
 
 

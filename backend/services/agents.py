@@ -104,6 +104,13 @@ class Agents:
             raise IllegalState(f"agent {agent.name} is stopped; start it first")
         return agent
 
+    async def running_named(self, org_id: UUID, name: str) -> Agent:
+        """The agent of this name, if it takes work."""
+        agent = await self._store.named(org_id, name)
+        if agent is None:
+            raise NotFound(f"there is no agent {name}")
+        return await self.running(org_id, agent.id)
+
     async def listed(
         self,
         principal: Principal,

@@ -91,6 +91,12 @@ class AgentStore:
             row = await connection.fetchrow(_AGENT + " AND a.id = $2", org_id, agent_id)
         return _agent(row) if row else None
 
+    async def named(self, org_id: UUID, name: str) -> Agent | None:
+        """The agent of exactly this name."""
+        async with self._db.tenant(org_id) as connection:
+            row = await connection.fetchrow(_AGENT + " AND a.name = $2", org_id, name)
+        return _agent(row) if row else None
+
     async def listed(
         self,
         org_id: UUID,

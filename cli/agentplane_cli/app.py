@@ -7,6 +7,7 @@ import typer
 from agentplane_cli import (
     agents,
     api_keys,
+    approvals,
     audit,
     brain,
     completion,
@@ -18,6 +19,7 @@ from agentplane_cli import (
     install,
     invitations,
     logs,
+    mcp_servers,
     members,
     memory,
     organisations,
@@ -28,6 +30,7 @@ from agentplane_cli import (
     sessions,
     status,
     stores,
+    time_travel,
     webhooks,
 )
 from agentplane_cli.watching import watchable
@@ -65,7 +68,15 @@ app.command()(deploying.deploy_agent)
 app.add_typer(agents.app, name="agents")
 app.command()(running.run)
 app.add_typer(executions.app, name="executions")
+app.command()(time_travel.fork)
+app.command()(time_travel.replay)
+app.command()(time_travel.diff)
+app.command()(time_travel.tree)
+app.command()(time_travel.decide)
+app.add_typer(time_travel.masks, name="masks")
 app.add_typer(memory.app, name="memory")
+app.add_typer(mcp_servers.app, name="mcp-servers")
+app.add_typer(approvals.app, name="approvals")
 app.command()(watchable(brain.brain))
 app.command()(watchable(brain.services))
 app.add_typer(api_keys.app, name="api-keys")
