@@ -41,6 +41,7 @@ from services.contracts.event_processor import EventProcessorClient
 from services.contracts.log_processor import LogProcessorClient
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
+from services.contracts.spending import SpendingClient
 from services.contracts.tools import ToolsClient
 
 
@@ -54,6 +55,7 @@ class Clients:
     events: EventProcessorClient
     observability: AgentObservabilityClient
     memory: MemoryVectorEngineClient
+    spending: SpendingClient
     tools: ToolsClient
 
 

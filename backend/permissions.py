@@ -46,6 +46,8 @@ policies:read             x      x       x          x         x        -        
 policies:write            x      x       -          -         -        -        -
 budgets:read              x      x       x          x         x        x        x
 budgets:write             x      x       -          -         -        x        -
+prices:read               x      x       x          x         x        x        x
+prices:write              x      x       -          -         -        -        -
 memory:read               x      x       x          x         x        -        x
 memory:write              x      x       -          x         -        -        -
 logs:read                 x      x       x          x         x        -        x
@@ -71,7 +73,7 @@ ROLES: dict[str, frozenset[str]] = _read(_MATRIX)
 PERMISSIONS = frozenset(ROLES["owner"])
 
 # These change the platform for everybody, so a role in just any organisation does not give them.
-PLATFORM_PERMISSIONS = frozenset({"nodes:write"})
+PLATFORM_PERMISSIONS = frozenset({"nodes:write", "prices:write"})
 
 
 @dataclass(frozen=True)

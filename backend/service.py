@@ -44,6 +44,7 @@ from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
 from services.contracts.node_manager import NodeManagerClient
 from services.contracts.secrets_manager import SecretsManagerClient
+from services.contracts.spending import SpendingClient
 from services.contracts.time_travel import TimeTravelClient
 from services.contracts.tools import ToolsClient
 
@@ -114,6 +115,7 @@ def _clients(resources: Resources) -> Clients:
         events=resources.client(EventProcessorClient),
         observability=resources.client(AgentObservabilityClient),
         memory=resources.client(MemoryVectorEngineClient),
+        spending=resources.client(SpendingClient),
         tools=resources.client(ToolsClient),
     )
 

@@ -21,6 +21,7 @@ from backend.routers import (
     organisations,
     platform_ops,
     service_accounts,
+    spending,
     time_travel,
     webhooks,
 )
@@ -40,6 +41,7 @@ ROUTERS = [
     memory.router,
     mcp_servers.router,
     approvals.router,
+    spending.router,
     data.router,
     bundles.router,
     webhooks.router,

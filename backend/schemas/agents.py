@@ -7,7 +7,9 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from services.chassis.contract import Contract, Request, Timestamp
+from services.chassis.errors import Invalid
 from services.contracts.agents import AgentMode, AgentName, AgentSpec, AgentState, IsolationLevel
+from services.contracts.spending import Policy, check_patterns
 
 _MEMORY = re.compile(r"^\s*(\d{1,12}(?:\.\d{1,3})?)\s*([kmgt]?)i?b?\s*$", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
@@ -65,9 +67,22 @@ class AgentSettings(Request):
     max_attempts: int | None = Field(None, ge=1, le=20)
     capture: Literal["durable", "async"] | None = None
     egress_allow: Annotated[list[Host], Field(max_length=200)] | None = None
+    policy: Policy | None = Field(
+        None, description="models and tools it may call, beside its organisation's policy"
+    )
     allow_raw_secrets: bool = Field(
         False, description="leave values that look like provider keys in env_vars"
     )
+
+    @field_validator("policy")
+    @classmethod
+    def _matchable(cls, policy: Policy | None) -> Policy | None:
+        if policy is not None:
+            try:
+                check_patterns(policy)
+            except Invalid as error:
+                raise ValueError(error.detail) from None
+        return policy
 
     @model_validator(mode="after")
     def _attributable(self) -> "AgentSettings":

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.chassis.client import Client
 from services.chassis.contract import Contract, Request, Timestamp
+from services.chassis.patterns import Pattern, glob
 
 # A billion dollars, and as many tokens: far above every budget, and far below what a bigint holds.
 Nano = Annotated[int, Field(ge=0, le=10**18)]
@@ -52,6 +53,14 @@ class Policy(Request):
         max_length=50,
         description="regular expressions (RE2) replaced in what is stored, beside the rules for secrets",
     )
+
+
+def check_patterns(policy: Policy) -> None:
+    """Refuse a policy with a pattern that cannot be used: raises `Invalid` with the reason."""
+    for expression in [*policy.redact, *(each.matches for rule in policy.tools for each in rule.arguments)]:
+        Pattern(expression)
+    for name in [*(policy.models or ()), *(rule.tool for rule in policy.tools)]:
+        glob(name)
 
 
 class OrganisationPolicy(Contract):

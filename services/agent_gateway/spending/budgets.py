@@ -11,8 +11,11 @@ from collections import OrderedDict
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.agent_gateway.answers import Answer
 from services.agent_gateway.calls import Call
+from services.agent_gateway.dialects.rewriting import changed
 from services.agent_gateway.records import Active
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.spending.amounts import Amount, Limits, tightest
@@ -60,6 +63,12 @@ class Budgets:
         """Reserve what the call can cost at most; waits while others hold it, refuses when it is spent."""
         await self._prices.known()
         rules = await self._rulebook.of(call.holder.org_id)
+        if call.sent is not None:
+            # A fork's edit goes out in the place of what the agent sent, perhaps to another model.
+            body = orjson.loads(call.sent)
+            self._policies.check_model(rules, call, str(body["model"]))
+        if call.changed:
+            body = changed(body, call.request_patch)
         purses = [self.holdings.purse(row) for row in await self._budgets(call, rules)]
         if purses:
             await self._reserve(call, self._ask(call, body, rules, purses), purses)
@@ -95,7 +104,7 @@ class Budgets:
         return self._above[active.id]
 
     def _ask(self, call: Call, body: dict[str, Any], rules: OrganisationRules, purses: list[Purse]) -> Ask:
-        model = call.model or ""
+        model = str(body.get("model") or "") if call.kind is StepKind.LLM else ""
         scripted = self._prices.is_scripted(model)
         price = None if scripted or call.kind is not StepKind.LLM else self._prices.find(model)
         counts_money = any(purse.limits.nano is not None for purse in purses)

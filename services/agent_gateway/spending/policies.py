@@ -15,7 +15,7 @@ from services.agent_gateway.answers import Answer
 from services.agent_gateway.calls import Call
 from services.agent_gateway.records import Holder
 from services.agent_gateway.refusals import Refused
-from services.agent_gateway.spending.rulebook import Rulebook
+from services.agent_gateway.spending.rulebook import OrganisationRules, Rulebook
 from services.agent_gateway.spending.rules import CompiledPolicy, Decision, stricter
 from services.chassis.patterns import Pattern
 from services.contracts.agents import Cause
@@ -40,12 +40,17 @@ class Policies:
             message = f"The organisation's agents are stopped: {rules.stop.reason}"
             raise Refused(403, "stopped", message, Cause.CANCELLED_BY_USER)
         if call.kind is StepKind.LLM and call.model is not None:
-            for policy in (rules.policy, self._of_agent(call.holder)):
-                if policy is not None and not policy.allows_model(call.model):
-                    raise _denied(
-                        call, f"{policy.whose}'s policy does not allow the model {call.model[:200]!r}"
-                    )
+            self.check_model(rules, call, call.model)
         return None
+
+    def check_model(self, rules: OrganisationRules, call: Call, model: str) -> None:
+        """Refuse a model that a policy does not name."""
+        for policy in (rules.policy, self._of_agent(call.holder)):
+            if policy is not None and not policy.allows_model(model):
+                message = f"The {policy.whose}'s policy does not allow the model {model[:200]!r}."
+                if call.active is not None:
+                    call.active.refused = (Cause.POLICY_DENIED, message)
+                raise Refused(403, "policy_denied", message, Cause.POLICY_DENIED, "model")
 
     def settle(self, call: Call) -> None:
         """Nothing was held."""
@@ -91,10 +96,3 @@ class Policies:
             if len(self._compiled) > REMEMBERED:
                 self._compiled.popitem(last=False)
         return known
-
-
-def _denied(call: Call, sentence: str) -> Refused:
-    message = sentence[0].upper() + sentence[1:]
-    if call.active is not None:
-        call.active.refused = (Cause.POLICY_DENIED, message)
-    return Refused(403, "policy_denied", message, Cause.POLICY_DENIED, "model")

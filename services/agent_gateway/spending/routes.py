@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 
 from services.agent_gateway.logic import Gateway
 from services.agent_gateway.spending.loops import letting_go
-from services.agent_gateway.spending.rules import CompiledPolicy
 from services.chassis.auth import TheCaller, TheOrg, only
 from services.chassis.errors import NotFound
 from services.chassis.patterns import glob
@@ -21,6 +20,7 @@ from services.contracts.spending import (
     SetPrice,
     Stop,
     StopOrganisation,
+    check_patterns,
 )
 
 # The backend knows who may; only it changes anything here.
@@ -70,7 +70,7 @@ async def set_policy(
     policy: Policy, org_id: TheOrg, caller: TheCaller, gateway: TheGateway
 ) -> OrganisationPolicy:
     """Replace the organisation's policy; a pattern that cannot be used is refused."""
-    CompiledPolicy(policy, "organisation")
+    check_patterns(policy)
     stored = await gateway.spending.store.set_policy(org_id, policy, caller.actor)
     gateway.spending.rulebook.changed(org_id)
     return stored

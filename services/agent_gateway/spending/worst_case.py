@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from services.agent_gateway.calls import Call
 from services.agent_gateway.spending.amounts import Amount, Limits
 from services.agent_gateway.spending.prompt_size import most_tokens
@@ -55,9 +57,8 @@ def ask_of(call: Call, body: dict[str, Any], price: Price | None, *, scripted: b
     """What a call asks of budgets."""
     if call.kind is not StepKind.LLM:
         return Ask(Amount(steps=1, tool_calls=int(call.kind is StepKind.TOOL)))
-    tokens = (
-        most_tokens(call.request, body) if call.name in {CHAT, RESPONSES, MESSAGES} else len(call.request)
-    )
+    raw = call.request if call.sent is None and not call.changed else orjson.dumps(body)
+    tokens = most_tokens(raw, body) if call.name in {CHAT, RESPONSES, MESSAGES} else len(raw)
     if call.name.endswith("/count_tokens"):
         return Ask(Amount(steps=1))
     input_nano, output_nano = (0, 0) if price is None or scripted else (_dearest(price), price.output_nano)
