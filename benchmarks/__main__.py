@@ -7,7 +7,17 @@ from pathlib import Path
 from benchmarks.report import load_reports
 
 # In this order: the ones that need a quiet machine first.
-BENCHMARKS = ("startup", "footprint", "api", "limits", "brain_tick", "executions", "memory", "deploy")
+BENCHMARKS = (
+    "startup",
+    "footprint",
+    "api",
+    "limits",
+    "tracing",
+    "brain_tick",
+    "executions",
+    "memory",
+    "deploy",
+)
 
 HEADER = """# Benchmark results
 

@@ -14,6 +14,7 @@ from services.chassis.metrics import MeasureRequests
 from services.chassis.problem import install_problem_handlers, send_problem
 from services.chassis.resources import Resources
 from services.chassis.service import Service
+from services.chassis.tracing import TraceRequests
 
 
 def build_app(service: Service[Any], logic: Any, resources: Resources) -> ASGIApp:
@@ -27,7 +28,9 @@ def build_app(service: Service[Any], logic: Any, resources: Resources) -> ASGIAp
         inner = service.front(logic, inner)
     if not service.edge:
         inner = ServiceAuth(inner, resources.platform.accepted_keys, service.open_prefixes)
-    return MeasureRequests(LimitBody(inner, service.max_body_bytes), resources.metrics)
+    measured = MeasureRequests(LimitBody(inner, service.max_body_bytes), resources.metrics)
+    strange = "/" if service.edge else service.open_prefixes
+    return TraceRequests(measured, service.name, resources.spans, strange=strange)
 
 
 def api_of(service: Service[Any]) -> FastAPI:

@@ -20,6 +20,7 @@ from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from services.chassis.topic import Event, Topic
+from services.chassis.tracing import current_traceparent
 
 E = TypeVar("E", bound=Event)
 StreamSeen = Callable[[str, datetime], Awaitable[None]]
@@ -70,9 +71,13 @@ class Bus:
         """Tell whoever listens now; dropped when the bus is away."""
         if topic.durable:
             raise ValueError(f"{topic} is durable; emit it in a transaction")
-        if self.connected:
-            with contextlib.suppress(NatsError):
-                await self._client.publish(topic.subject, topic.encode(event))
+        if not self.connected:
+            return
+        traceparent = current_traceparent()
+        if traceparent is not None and event.traceparent is None:
+            event = event.model_copy(update={"traceparent": traceparent})
+        with contextlib.suppress(NatsError):
+            await self._client.publish(topic.subject, topic.encode(event))
 
     async def publish_durable(
         self, subject: str, payload: bytes, message_id: str, *, only_for: str | None = None

@@ -21,6 +21,7 @@ from pydantic_core import PydanticSerializationError
 from starlette.types import ASGIApp, Message
 
 from services.chassis.errors import Invalid, Unavailable, UpstreamTimeout, from_problem
+from services.chassis.tracing import current_traceparent
 
 T = TypeVar("T")
 
@@ -129,6 +130,9 @@ class Client:
             if not actor.isprintable():
                 raise Invalid("an actor may hold no control characters")
             headers["X-AgentPlane-Actor"] = actor
+        traceparent = current_traceparent()
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         payload = _encode(body)
         if payload:
             raw = isinstance(body, bytes)

@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from services.chassis.tracing import add_trace
+
 _SECRET_NAME = re.compile(r"password|secret|token|authorization|api[_-]?key|cookie", re.IGNORECASE)
 
 
@@ -16,6 +18,7 @@ def configure_logging(level: str, process: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _hide_secrets,

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,6 +14,10 @@ from services.chassis.errors import StaleEpoch, Unavailable
 from services.chassis.leases import Fence, Lease
 from services.chassis.metrics import Metrics
 from services.chassis.service import Loop
+from services.chassis.tracing import Section
+
+if TYPE_CHECKING:
+    from services.chassis.spans import Spans
 
 log = structlog.get_logger()
 
@@ -23,7 +27,14 @@ RENEW_SECONDS = 2.0
 SELF_FENCE_SECONDS = 6.0
 
 
-async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, lease: Lease | None) -> None:
+async def run_loop(
+    loop: Loop[Any],
+    logic: Any,
+    service: str,
+    metrics: Metrics,
+    lease: Lease | None,
+    spans: "Spans | None" = None,
+) -> None:
     """Run one declared loop for ever."""
     woken = loop.woken_by(logic) if loop.woken_by else asyncio.Event()
     keeper = LeaseKeeper(lease) if lease else None
@@ -33,9 +44,9 @@ async def run_loop(loop: Loop[Any], logic: Any, service: str, metrics: Metrics, 
             await keeper.first_attempt()
         while True:
             if keeper is None:
-                await _once(loop, service, metrics, partial(loop.method, logic))
+                await _once(loop, service, metrics, spans, partial(loop.method, logic))
             elif (fence := keeper.fence) is not None:
-                await _once(loop, service, metrics, partial(loop.method, logic, fence))
+                await _once(loop, service, metrics, spans, partial(loop.method, logic, fence))
             waiting = loop.seconds if keeper is None or keeper.fence else RENEW_SECONDS
             # A few per cent of jitter keeps loops of many replicas from marching in step.
             # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes together with the event.
@@ -87,7 +98,20 @@ class LeaseKeeper:
             await asyncio.sleep(RENEW_SECONDS)
 
 
-async def _once(loop: Loop[Any], service: str, metrics: Metrics, run: Callable[[], Awaitable[Any]]) -> None:
+async def _once(
+    loop: Loop[Any],
+    service: str,
+    metrics: Metrics,
+    spans: "Spans | None",
+    run: Callable[[], Awaitable[Any]],
+) -> None:
+    with Section(spans, service, f"loop {loop.name}", "internal", None) as section:
+        failed = await _timed(loop, service, metrics, run)
+        if failed and section.span is not None:
+            section.span.set_attribute("error.type", "loop_failed")
+
+
+async def _timed(loop: Loop[Any], service: str, metrics: Metrics, run: Callable[[], Awaitable[Any]]) -> bool:
     started = time.perf_counter()
     failed = True
     try:
@@ -101,6 +125,7 @@ async def _once(loop: Loop[Any], service: str, metrics: Metrics, run: Callable[[
     except Exception:
         log.exception("loop.failed", service=service, loop=loop.name)
     metrics.loop(loop.name, time.perf_counter() - started, failed)
+    return failed
 
 
 async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -1,6 +1,8 @@
 """Prometheus metrics: one registry for each service, since many share a process."""
 
 import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.responses import Response
@@ -41,6 +43,38 @@ class Metrics:
             registry=self.registry,
         )
 
+        topic = ["service", "topic"]
+        self.handler_seconds = Histogram(
+            "agentplane_handler_seconds", "Time to handle an event", topic, registry=self.registry
+        )
+        self.handler_errors = Counter(
+            "agentplane_handler_errors",
+            "Events whose handling failed, those that are tried again too",
+            topic,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "agentplane_http_requests_in_flight",
+            "Requests being answered",
+            ["service"],
+            registry=self.registry,
+        ).labels(service)
+
+    def handler(
+        self, subject: str, handle: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[Any], Awaitable[None]]:
+        """The handler of a topic, timed and its failures counted."""
+        seconds = self.handler_seconds.labels(self.service, subject)
+        errors = self.handler_errors.labels(self.service, subject)
+
+        async def handle_measured(event: Any) -> None:
+            started = time.perf_counter()
+            with errors.count_exceptions():
+                await handle(event)
+            seconds.observe(time.perf_counter() - started)
+
+        return handle_measured
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self.requests.labels(self.service, method, route, str(status)).inc()
@@ -73,6 +107,7 @@ class MeasureRequests:
             return
         started = time.perf_counter()
         status = 500
+        self._metrics.in_flight.inc()
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -84,5 +119,6 @@ class MeasureRequests:
             with bound_contextvars(service=self._metrics.service):
                 await self._app(scope, receive, note_status)
         finally:
+            self._metrics.in_flight.dec()
             route = getattr(scope.get("route"), "path", "unmatched")
             self._metrics.request(scope["method"], route, status, time.perf_counter() - started)

@@ -15,6 +15,7 @@ import orjson
 
 from services.chassis.database import Connection, Database, Row
 from services.chassis.topic import Event, Topic
+from services.chassis.tracing import current_traceparent
 
 if TYPE_CHECKING:
     from services.chassis.bus import Bus
@@ -54,13 +55,17 @@ async def emit(connection: Connection, topic: Topic[E], *events: E) -> None:
     """Publish events when, and only when, the connection's transaction commits."""
     if not topic.durable:
         raise ValueError(f"{topic} is a broadcast; publish it on the bus")
+    payloads = [topic.adapter.dump_python(event, mode="json") for event in events]
+    traceparent = current_traceparent()
+    for payload in payloads:
+        payload["traceparent"] = payload["traceparent"] or traceparent
     await connection.execute(
         _INSERT,
         [event.id for event in events],
         [event.org_id for event in events],
         [topic.subject] * len(events),
         [event.subject_id for event in events],
-        [topic.adapter.dump_python(event, mode="json") for event in events],
+        payloads,
     )
 
 

@@ -1,6 +1,9 @@
 """What a service is given: stores, bus, clock, and clients of other services. Opened once per process."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
@@ -13,10 +16,12 @@ from services.chassis.metrics import Metrics
 from services.chassis.outbox import Outbox
 from services.chassis.safe_http import EgressGuard, EgressPolicy
 from services.chassis.settings import PlatformSettings, ServiceSettings
+from services.chassis.tracing import Section, current, current_traceparent
 
 if TYPE_CHECKING:
     from services.chassis.bus import Bus
     from services.chassis.cache import Cache
+    from services.chassis.spans import Spans
 
 C = TypeVar("C", bound=Client)
 S = TypeVar("S", bound=ServiceSettings)
@@ -43,6 +48,7 @@ class Shared:
         self.clock = clock or Clock()
         self.outbox = Outbox(db, bus) if db and bus else None
         self.apps: dict[str, ASGIApp] = {}
+        self.spans = _open_spans(platform)
         self._http: aiohttp.ClientSession | None = None
         self._egress: EgressGuard | None = None
 
@@ -78,6 +84,11 @@ class Shared:
             await self.bus.close()
         if self.db is not None:
             await self.db.close()
+        if self.spans is not None:
+            # Sending what waits takes as long as the collector does.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await asyncio.to_thread(self.spans.close)
 
 
 async def open_shared(
@@ -106,6 +117,14 @@ async def open_shared(
 
 
 # Imported where they are opened: a process that uses neither should not hold their memory.
+
+
+def _open_spans(platform: PlatformSettings) -> "Spans | None":
+    if not platform.otel_endpoint:
+        return None
+    from services.chassis.spans import Spans
+
+    return Spans(platform.otel_endpoint, platform.trace_ratio, platform.process)
 
 
 async def _open_bus(platform: PlatformSettings) -> "Bus":
@@ -170,6 +189,11 @@ class Resources:
         return self._shared.http
 
     @property
+    def spans(self) -> "Spans | None":
+        """What makes spans, when a collector is named."""
+        return self._shared.spans
+
+    @property
     def egress(self) -> EgressGuard:
         """The guard of calls to URLs that users name; see `services.chassis.safe_http`."""
         return self._shared.egress
@@ -192,14 +216,15 @@ class Resources:
         key = self.platform.service_keys.get(self.service)
         if not key:
             raise RuntimeError(f"no service key for {self.service}: set AGENTPLANE_SERVICE_KEY_…")
-        return kind(_Late(self._shared, kind.service, at), key)
+        return kind(_Late(self._shared, self.service, kind.service, at), key)
 
 
 class _Late:
     """Chooses the way at the first call, when every app of the process is known."""
 
-    def __init__(self, shared: Shared, service: str, at: str | None) -> None:
+    def __init__(self, shared: Shared, caller: str, service: str, at: str | None) -> None:
         self._shared = shared
+        self._caller = caller
         self._service = service
         self._at = at
         self._chosen: Transport | None = None
@@ -207,7 +232,17 @@ class _Late:
     async def send(self, call: Call) -> tuple[int, bytes]:
         if self._chosen is None:
             self._chosen = self._choose()
-        return await self._chosen.send(call)
+        spans, here = self._shared.spans, current()
+        if spans is None or here is None or not here.sampled:
+            return await self._chosen.send(call)
+        about = {"http.request.method": call.method, "peer.service": self._service}
+        name = f"{call.method} {self._service}"
+        with Section(spans, self._caller, name, "client", here, about) as section:
+            inner = replace(call, headers={**call.headers, "traceparent": current_traceparent() or ""})
+            status, body = await self._chosen.send(inner)
+            if section.span is not None:
+                section.span.set_attribute("http.response.status_code", status)
+            return status, body
 
     def _choose(self) -> Transport:
         if self._at is not None:

@@ -28,6 +28,7 @@ from services.chassis.loops import end, guard, run_loop
 from services.chassis.resources import Resources, Shared, open_shared
 from services.chassis.service import Service
 from services.chassis.settings import PlatformSettings, ServiceSettings
+from services.chassis.tracing import traced
 from services.chassis.tunnels import Tunnel, protocol_with
 
 log = structlog.get_logger()
@@ -141,7 +142,8 @@ def _start_tasks(running: Running) -> None:
             from services.chassis.consumer import Consumer, Subscription
 
             assert shared.bus is not None
-            handle = handler.method.__get__(logic)
+            handle = traced(handler.method.__get__(logic), name, handler.topic.subject, shared.spans)
+            handle = metrics.handler(handler.topic.subject, handle)
             subscription = Subscription(name, handler.topic, handle, handler.every_replica)
             consumer = Consumer(subscription, shared.bus, shared.db)
             title = f"{name}: {handler.topic.subject}"
@@ -153,7 +155,7 @@ def _start_tasks(running: Running) -> None:
             lease = (
                 Lease(running.resources[name].db, f"{name}/{declared.name}") if declared.exclusive else None
             )
-            work = guard(run_loop(declared, logic, name, metrics, lease), title)
+            work = guard(run_loop(declared, logic, name, metrics, lease, shared.spans), title)
             running.tasks.append(asyncio.create_task(work, name=title, context=_log_context(name)))
 
 

@@ -53,6 +53,13 @@ class PlatformSettings(ServiceSettings):
     )
     egress_plain_http: bool = Field(False, description="let user-given URLs name public hosts without TLS")
 
+    otel_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otel_endpoint"),
+        description="collector of traces by OTLP/HTTP, as http://otel:4318; null: none are made",
+    )
+    trace_ratio: float = Field(0.1, ge=0, le=1, description="share of traces that are collected")
+
     accepted_service_keys: str = Field(
         "", description="caller=sha256 pairs, comma separated, of keys this process knows only the hash of"
     )
