@@ -55,9 +55,8 @@ CREATE TABLE steps (
 ALTER TABLE steps ALTER COLUMN request SET STORAGE EXTERNAL;
 ALTER TABLE steps ALTER COLUMN response SET STORAGE EXTERNAL;
 ALTER TABLE steps ALTER COLUMN response_chunks SET STORAGE EXTERNAL;
--- A step that belongs to no execution stands for itself.
-CREATE UNIQUE INDEX steps_execution ON steps ((coalesce(execution_id, id)), seq, epoch);
-CREATE INDEX steps_organisation ON steps (org_id, id);
+CREATE UNIQUE INDEX steps_execution ON steps (execution_id, seq, epoch);
+CREATE UNIQUE INDEX steps_organisation ON steps (org_id, id, epoch);
 CREATE INDEX steps_agent ON steps (agent_id, id);
 CREATE INDEX steps_failed ON steps (org_id, id) WHERE status <> 'succeeded';
 CREATE INDEX steps_served ON steps (source_execution_id) WHERE source_execution_id IS NOT NULL;

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.agent_observability.bodies import Bodies
-from services.agent_observability.detail import detail_of
+from services.agent_observability.detail import LOOKED_AHEAD, detail_of
 from services.agent_observability.epochs import epoch_of
 from services.agent_observability.keeping import Keeping
 from services.agent_observability.store import StepStore, step_of
@@ -53,8 +53,16 @@ class Journal:
         rows = await self._store.with_bodies(org_id, execution_id, [seq]) if 0 < seq <= MAX_SEQ else []
         if not rows:
             raise NotFound(f"execution {execution_id} has no step {seq}")
+        step = step_of(rows[0])
         [raw] = await self._bodies.raw(org_id, epoch_of(execution_id), rows)
-        return detail_of(step_of(rows[0]), raw)
+        later: list[Step] = []
+        if step.kind is StepKind.LLM:
+            later = await self._store.steps_of(org_id, execution_id, seq, None, LOOKED_AHEAD)
+
+        async def read(seqs: Sequence[int]) -> list[RawStep]:
+            return await self.raw(org_id, execution_id, seqs)
+
+        return await detail_of(step, raw, later, read)
 
     async def recorded(
         self,

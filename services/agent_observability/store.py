@@ -84,9 +84,9 @@ WITH stored AS (
 SELECT id FROM stored
 """  # noqa: S608
 
-_PLACES = """
-SELECT id FROM unnest($1::int[], $2::uuid[], $3::int[]) AS place (week, anchor, number)
-JOIN steps ON epoch = week AND coalesce(execution_id, id) = anchor AND seq = number
+_PRESENT = """
+SELECT steps.id FROM unnest($1::int[], $2::uuid[], $3::uuid[]) AS step (week, org, number)
+JOIN steps ON epoch = week AND org_id = org AND steps.id = number
 """
 
 STEP = """
@@ -98,7 +98,7 @@ STEP = """
     finished_at, encode(key, 'hex') AS key, coalesce(served_from, 'live') AS served_from, source_execution_id,
     source_seq, effect
 """
-_OF = "FROM steps WHERE epoch = $1 AND coalesce(execution_id, id) = $2 AND execution_id = $2"
+_OF = "FROM steps WHERE epoch = $1 AND execution_id = $2"
 _TIMELINE = (
     f"SELECT {STEP} {_OF} AND seq > $3 AND ($4::text[] IS NULL OR kind = ANY($4)) ORDER BY seq LIMIT $5"
 )
@@ -132,9 +132,9 @@ class StepStore:
         async with self._db.system() as connection:
             return {row["id"] for row in await connection.fetch(_APPEND, *blobs, *columns)}
 
-    async def at(self, epochs: list[int], anchors: list[UUID], seqs: list[int]) -> set[UUID]:
-        """The ids of the steps that stand at these places."""
-        return {row["id"] for row in await self._db.fetch(_PLACES, epochs, anchors, seqs)}
+    async def present(self, epochs: list[int], org_ids: list[UUID], ids: list[UUID]) -> set[UUID]:
+        """Which of these steps are stored."""
+        return {row["id"] for row in await self._db.fetch(_PRESENT, epochs, org_ids, ids)}
 
     async def steps_of(
         self, org_id: UUID, execution_id: UUID, after_seq: int, kinds: list[str] | None, limit: int

@@ -8,7 +8,7 @@ from services.agent_observability.codec import Codec
 from services.agent_observability.conversations import Conversations
 from services.agent_observability.epoch_store import EpochStore
 from services.agent_observability.epochs import UNDATED
-from services.agent_observability.packing import Batch, Stored, anchor_of
+from services.agent_observability.packing import Batch, Stored
 from services.agent_observability.store import StepStore
 from services.chassis.clock import Clock
 from services.chassis.errors import Conflict
@@ -53,11 +53,11 @@ class Writer:
 
     async def _check_repeated(self, batch: Batch, repeated: set[UUID]) -> None:
         known = [
-            (epoch, anchor_of(step), step.seq)
+            (epoch, step.org_id, step.id)
             for epoch, step in zip(batch.epochs, batch.steps, strict=True)
             if step.id in repeated
         ]
-        there = await self._steps.at(*(list(column) for column in zip(*known, strict=True)))
+        there = await self._steps.present(*(list(column) for column in zip(*known, strict=True)))
         if strangers := repeated - there:
             taken = next(step for step in batch.steps if step.id in strangers)
             raise Conflict(f"execution {taken.execution_id} has another step {taken.seq}")

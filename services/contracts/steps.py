@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from services.chassis.contract import Contract, Timestamp
 from services.contracts.agents import Cause
+from services.contracts.conversations import Message, ToolCall
 
 
 class StepKind(StrEnum):
@@ -87,6 +88,16 @@ class StepDetail(Step):
     response: Any = None
     request_text: str | None = None
     response_text: str | None = None
+    request_type: str | None = Field(None, description="content type, told from the bytes; null when empty")
+    response_type: str | None = None
+    prompt: list[Message] = Field(
+        default_factory=list, description="of model calls: what was sent, in messages"
+    )
+    completion: Message | None = Field(None, description="of model calls: what came back, streamed or whole")
+    calls: list[ToolCall] = Field(
+        default_factory=list,
+        description="tools the model asked for and what became of them; of a tool's own step, that call",
+    )
 
 
 class NewStep(Step):
