@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from pydantic import Field, ValidationError
 
+from services.agent_gateway.calls import Call
 from services.agent_gateway.records import Active, Holder
 from services.agent_gateway.tools.answers import NotSent
 from services.agent_gateway.tools.child_store import ChildStore
@@ -21,9 +22,10 @@ from services.chassis.clock import Clock
 from services.chassis.contract import Request
 from services.chassis.errors import PlatformError, Unavailable
 from services.contracts.agents import Cause
-from services.contracts.backend import BackendClient
+from services.contracts.backend import BackendClient, CallableAgent
 from services.contracts.executions import CreateExecution, Execution, ExecutionStatus, NewExecution, Relation
 from services.contracts.steps import Effect, StepKind
+from services.contracts.time_travel import ReplayPlan
 
 WAIT_SECONDS = 30.0
 _SCHEMA: Json = {
@@ -93,7 +95,7 @@ class AgentTools:
         except Unavailable as error:
             raise NotSent(error.detail) from error
         except PlatformError as error:
-            return {"result": tool_error(error.detail, Cause.TOOL_FAILED.value)}
+            raise RpcError(INVALID_PARAMS, error.detail) from error
         document = {
             "execution_id": str(child.id),
             "status": child.status.value,
@@ -128,10 +130,11 @@ class AgentTools:
             raise RpcError(INVALID_PARAMS, f"agents may call each other {self._most_depth} deep, not deeper")
         target = await self._backend.callable_agent(org_id, asked.agent)
         left = max(1, int((active.deadline_at - self._clock.now()).total_seconds()))
+        how = target.model_dump(exclude={"timeout_seconds"}) | await self._again(order.call, active, target)
         child = await self._executions.create(
             org_id,
             CreateExecution(
-                **target.model_dump(exclude={"timeout_seconds"}),
+                **how,
                 request=NewExecution(input=asked.input, thread_id=asked.thread_id),
                 timeout_seconds=min(target.timeout_seconds, left),
                 idempotency_key=f"call-{key}",
@@ -145,6 +148,34 @@ class AgentTools:
         while asked.wait and not child.status.terminal:
             child = await self._executions.wait(org_id, child.id, WAIT_SECONDS)
         return child
+
+    async def _again(self, call: Call, active: Active, target: CallableAgent) -> dict[str, Any]:
+        """What is different for the child of a fork: it is a fork of the child that its source had."""
+        plan = active.replay
+        if plan is None:
+            return {}
+        called = call.source[1] if call.source is not None else 0
+        recorded = await self._store.child(active.org_id, plan.source_execution_id, called)
+        own: dict[str, Any] = {"mode": "job", "serves": target.mode == "service"}
+        if recorded is not None:
+            child_plan = plan.child if plan.child is not None and called == plan.at_step else None
+            own |= {"agent_version": recorded[1]}
+            plan = child_plan or _all_live(plan, recorded[0])
+        else:
+            plan = _all_live(plan, plan.source_execution_id)
+        return own | {"replay": plan.model_dump(mode="json")}
+
+
+def _all_live(parent: ReplayPlan, source_id: UUID) -> ReplayPlan:
+    """The plan of a child that runs as a whole, under what its parent may do."""
+    return ReplayPlan(
+        source_execution_id=source_id,
+        at_step=1,
+        on_divergence="live",
+        allow_effects=parent.allow_effects,
+        allow_egress=parent.allow_egress,
+        model=parent.model,
+    )
 
 
 def _invocation(arguments: Any) -> Invocation:

@@ -27,7 +27,7 @@ from services.agent_gateway.tools.ordinals import Attempt, Ordinals
 from services.agent_gateway.tools.protocol import INVALID_PARAMS, Json, RpcError
 from services.chassis.ids import new_id
 from services.contracts.agents import Cause
-from services.contracts.steps import Effect
+from services.contracts.steps import Effect, StepKind
 from services.contracts.tools import ApprovalState
 
 # Runs the tool; the idempotency key is null for calls that change nothing.
@@ -226,6 +226,7 @@ def _effect(call: Call, active: Active, wanted: Wanted, effect: EffectId) -> New
         effect=wanted.effect,
         idempotency_key=new_id(),
         step_seq=call.seq,
-        source_id=plan.source_execution_id if plan is not None and guarded else None,
+        # Another agent is called again: what it did is in the ledger of the child that a fork makes of it.
+        source_id=plan.source_execution_id if plan and guarded and call.kind is not StepKind.A2A else None,
         may_start=not (guarded and wanted.effect is Effect.IRREVERSIBLE),
     )

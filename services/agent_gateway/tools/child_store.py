@@ -24,6 +24,12 @@ LIMIT 500
 """
 
 
+_CHILD = """
+SELECT id, agent_version FROM executions
+WHERE parent_execution_id = $1 AND parent_step = $2 AND relation = 'child' ORDER BY id LIMIT 1
+"""
+
+
 class ChildStore:
     """Reads executions as a tree."""
 
@@ -34,6 +40,12 @@ class ChildStore:
         """How many executions lead down to this one, itself included."""
         async with self._db.tenant(org_id) as connection:
             return int(await connection.fetchval(_DEPTH, org_id, execution_id) or 0)
+
+    async def child(self, org_id: UUID, parent_id: UUID, step: int) -> tuple[UUID, int] | None:
+        """The execution that a step called, and the version of its agent; null when it called none."""
+        async with self._db.tenant(org_id) as connection:
+            row = await connection.fetchrow(_CHILD, parent_id, step)
+        return (row["id"], row["agent_version"]) if row is not None else None
 
     async def orphans(self) -> list[tuple[UUID, UUID]]:
         """Children under way whose parent ended without success: organisation and id."""

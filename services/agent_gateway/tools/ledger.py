@@ -24,7 +24,7 @@ from services.agent_gateway.tools.effect_store import (
     KnownEffect,
     NewEffect,
 )
-from services.agent_gateway.tools.protocol import Json, unfinished
+from services.agent_gateway.tools.protocol import Json, RpcError, unfinished
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ class Ledger:
     async def _perform(self, effect: EffectId, idempotency_key: UUID, perform: Perform) -> Json:
         try:
             result = await perform(idempotency_key)
-        except NotSent:
+        except (NotSent, RpcError):
             await self.endings.add(Ending(effect, "released"))
             raise
         except Lost:
