@@ -183,7 +183,9 @@ def _deployed(stranger: Stranger) -> str:
     uploaded = stranger.http.post(
         "/api/v1/bundles", content=packed, headers={"Content-Type": "application/gzip"}
     ).json()
-    agent = stranger.deploy("bench", bundle=uploaded["digest"], concurrency=64, memory_limit="512m")
+    spec = {"concurrency": 64, "concurrency_attribution": True, "memory_limit": "512m"}
+    agent = stranger.deploy("bench", bundle=uploaded["digest"], **spec)
+    stranger.post("/api/v1/prices", {"model": "bench", "input_nano": 150, "output_nano": 600})
     budget = {"cost_nano": 10**15, "period": "total"}
     stranger.http.put("/api/v1/budgets/organisation", json=budget).raise_for_status()
     return str(agent["id"])
