@@ -1,5 +1,6 @@
 """Executions: the backend knows who may; the agent-gateway owns and decides."""
 
+from collections import OrderedDict
 from uuid import UUID
 
 from backend.permissions import Principal
@@ -16,6 +17,8 @@ from services.contracts.executions import (
     NewExecution,
 )
 
+REMEMBERED, REMEMBERED_BYTES = 2_000, 16 * 1024
+
 
 class Executions:
     """Creates, shows and cancels executions."""
@@ -23,6 +26,7 @@ class Executions:
     def __init__(self, agents: Agents, gateway: AgentGatewayClient) -> None:
         self._agents = agents
         self._gateway = gateway
+        self._ended: OrderedDict[tuple[UUID, UUID], Execution] = OrderedDict()
 
     async def create(
         self,
@@ -73,8 +77,16 @@ class Executions:
         )
 
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
-        """One execution."""
-        return await self._gateway.get(org_id, execution_id)
+        """One execution; one that has ended never changes, so it is asked for once."""
+        known = self._ended.get((org_id, execution_id))
+        if known is not None:
+            return known
+        found = await self._gateway.get(org_id, execution_id)
+        if found.status.terminal and len(found.model_dump_json()) <= REMEMBERED_BYTES:
+            self._ended[org_id, execution_id] = found
+            if len(self._ended) > REMEMBERED:
+                self._ended.popitem(last=False)
+        return found
 
     async def listed(
         self,
