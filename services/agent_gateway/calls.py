@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.redaction.redactor import Redacted
 from services.agent_gateway.shapes import Outcome
 from services.chassis.ids import new_id
 from services.contracts.agents import Cause
@@ -57,6 +58,8 @@ class Call:
         self.source: tuple[UUID, int] | None = None
         self.effect: Effect | None = None
         self.outcome = Outcome()
+        # The request without what must not be stored, once it is known.
+        self.storable: Redacted | None = None
         self.spent = Spent()
         self.recorded = False
         # Answered by what an earlier attempt recorded: the step is there already.
@@ -80,6 +83,11 @@ class Call:
         """Send the provider another value for a field of the request; the step says so."""
         self.request_patch = self.request_patch or {}
         self.request_patch.setdefault("set", {})[field] = value
+
+    @property
+    def stored_request(self) -> bytes:
+        """The request as it is stored: what a replay compares."""
+        return self.storable.body if self.storable else self.request
 
     @property
     def changed(self) -> bool:

@@ -20,6 +20,7 @@ from services.agent_gateway.dialects.rewriting import changed, note_difference
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.provider_keys import NoRoute
 from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.keys import TooDeep, model_key
 from services.agent_gateway.replies import Gone, Reply, TooBig, read_body
@@ -37,11 +38,18 @@ class ModelCalls:
     """Carries model calls and records each of them."""
 
     def __init__(
-        self, gates: Gates, upstreams: Upstreams, recorder: Recorder, clock: Clock, max_bytes: int
+        self,
+        gates: Gates,
+        upstreams: Upstreams,
+        recorder: Recorder,
+        redaction: Redaction,
+        clock: Clock,
+        max_bytes: int,
     ) -> None:
         self._gates = gates
         self._upstreams = upstreams
         self._recorder = recorder
+        self._redaction = redaction
         self._clock = clock
         self._max_bytes = max_bytes
         self._chains = Chains()
@@ -50,7 +58,7 @@ class ModelCalls:
         """Answer one call, which has read nothing yet."""
         try:
             call.request = await read_body(receive, self._max_bytes)
-            body = self._read(call, dialect)
+            body = await self._read(call, dialect)
         except TooBig as error:
             refusal = Refused(413, "request_too_large", str(error), Cause.LLM_REJECTED)
             await self._refuse(call, dialect, refusal, reply)
@@ -75,8 +83,8 @@ class ModelCalls:
             gone.cancel()
             work.cancel()
 
-    def _read(self, call: Call, dialect: Dialect) -> Body:
-        """The request, checked; with its whole conversation where the provider keeps a part of it."""
+    async def _read(self, call: Call, dialect: Dialect) -> Body:
+        """The request, checked, with its content key; resolved where the provider keeps a part of it."""
         body = parsed(call.request)
         dialect.check(body)
         call.model, call.streamed = body["model"], body.get("stream") is True
@@ -84,8 +92,11 @@ class ModelCalls:
         chain = self._chains.resolve(call.holder, name) if isinstance(name, str) else None
         if chain is not None:
             whole = resolved(body, chain)
+        storable = await self._redaction.request(call)
         try:
-            call.key = model_key(dialect.path, whole)
+            # A replay compares with what was stored, so the key is made from that.
+            stored = parsed(storable.body) if storable.rules else body
+            call.key = model_key(dialect.path, stored if chain is None else resolved(stored, chain))
         except TooDeep as error:
             raise invalid(f"The body cannot be used: {error}.", code="invalid_json") from error
         scripted = self._upstreams.is_scripted(body["model"])

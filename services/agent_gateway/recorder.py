@@ -8,6 +8,7 @@ import structlog
 from services.agent_gateway.calls import Call
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.group_commit import GroupCommit
+from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.shapes import Outcome
 from services.agent_gateway.spending.prices import Prices
 from services.chassis.clock import Clock
@@ -31,13 +32,15 @@ class Recorder:
         clock: Clock,
         prices: Prices,
         journal_seconds: float,
+        redaction: Redaction,
     ) -> None:
         self._journal = journal
         self._gates = gates
         self._clock = clock
         self._prices = prices
         self._journal_seconds = journal_seconds
-        self.steps: GroupCommit[NewStep, None] = GroupCommit(self._write, most=MOST_AT_ONCE)
+        self._redaction = redaction
+        self.steps: GroupCommit[tuple[Call, NewStep], None] = GroupCommit(self._write, most=MOST_AT_ONCE)
 
     def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
         """Have the call's step stored; the future is done when it is durable."""
@@ -58,7 +61,7 @@ class Recorder:
             totals.cost_nano += spent.cost_nano
             totals.scripted = totals.scripted or call.scripted
         self._gates.settle(call)
-        return self.steps.add(self._step(call, outcome))
+        return self.steps.add((call, self._step(call, outcome)))
 
     def _step(self, call: Call, outcome: Outcome) -> NewStep:
         active, holder = call.active, call.holder
@@ -103,7 +106,8 @@ class Recorder:
             request_patch=call.request_patch,
         )
 
-    async def _write(self, steps: list[NewStep]) -> Sequence[None]:
+    async def _write(self, taken: list[tuple[Call, NewStep]]) -> Sequence[None]:
+        steps = [await self._redaction.step(call, step) for call, step in taken]
         give_up_at = self._clock.monotonic() + self._journal_seconds
         while True:
             try:

@@ -23,6 +23,8 @@ from services.agent_gateway.model_door import ModelDoor
 from services.agent_gateway.outbound import Outbound
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.recorder import Recorder
+from services.agent_gateway.redaction.redactor import Redactor
+from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.replay.routes import router as time_travel_router
 from services.agent_gateway.replay.time_travel import time_travel
 from services.agent_gateway.result_door import ResultDoor
@@ -68,8 +70,9 @@ def build(resources: Resources) -> Gateway:
     hold, wait = settings.budget_hold_seconds, settings.budget_wait_seconds
     spending = Spending(resources.db, clock, upstreams.is_scripted, hold, wait)
     gates = Gates([spending.policies, travel.replays, spending.budgets])
-    recorder = Recorder(journal, gates, clock, spending.prices, settings.journal_seconds)
-    calls = ModelCalls(gates, upstreams, recorder, clock, settings.max_call_bytes)
+    redaction = Redaction(Redactor(_own_secret(resources)), spending.policies.redactions)
+    recorder = Recorder(journal, gates, clock, spending.prices, settings.journal_seconds, redaction)
+    calls = ModelCalls(gates, upstreams, recorder, redaction, clock, settings.max_call_bytes)
     memory = MemoryDoor(resources.client(MemoryVectorEngineClient), gates, recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
     tools = Toolbox(resources, settings, gates, spending.policies, recorder, dispatcher)
@@ -98,12 +101,16 @@ def build(resources: Resources) -> Gateway:
     )
 
 
+def _own_secret(resources: Resources) -> str:
+    # Virtual keys and redaction tags are derived from the gateway's own service key, which outlives restarts.
+    return resources.platform.service_keys["agent-gateway"]
+
+
 def _keys(resources: Resources, settings: GatewaySettings) -> Keys:
-    # Keys are derived from the gateway's own service key: a secret of its own that outlives restarts.
     return Keys(
         KeyStore(resources.db),
         resources.clock,
-        resources.platform.service_keys["agent-gateway"],
+        _own_secret(resources),
         settings.token_seconds,
         settings.key_cache_seconds,
     )

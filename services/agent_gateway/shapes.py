@@ -1,5 +1,6 @@
 """What the agents' doors share of OpenAI's shapes: types of content, errors, and what an answer said."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,10 +9,19 @@ import orjson
 JSON = "application/json"
 SSE = "text/event-stream"
 
+# One text that a stream tells in pieces, such as a choice's content or the arguments of one tool call.
+Channel = tuple[Any, ...]
+# The pieces in one event: the channel of each, and the object and the name under which its text stands.
+Pieces = Callable[[dict[str, Any]], list[tuple[Channel, dict[str, Any], str]]]
+
 
 @dataclass
 class Outcome:
-    """What an answer says about itself; `document` where the whole of it is needed afterwards."""
+    """
+    What an answer says about itself; `document` where the whole of it is needed afterwards.
+
+    Of a stream, `texts` are the texts that came in pieces, by their channel, and `pieces` finds them again.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
@@ -22,6 +32,8 @@ class Outcome:
     error: str | None = None
     well_formed: bool = True
     document: dict[str, Any] | None = None
+    pieces: "Pieces | None" = None
+    texts: "dict[Channel, list[str]]" = field(default_factory=dict)
 
 
 def error_body(code: str, kind: str, message: str, param: str | None = None) -> bytes:

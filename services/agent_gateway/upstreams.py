@@ -11,6 +11,7 @@ import orjson
 from services.agent_gateway.answers import Answer, CutStream, Unreachable
 from services.agent_gateway.calls import Call
 from services.agent_gateway.dialects.dialect import Dialect, Provider
+from services.agent_gateway.dialects.rewriting import written
 from services.agent_gateway.provider_keys import Account, NoRoute, ProviderKeys, accounts
 from services.agent_gateway.records import Holder
 from services.agent_gateway.script import MODEL_PREFIX
@@ -84,7 +85,7 @@ class Upstreams:
             "Content-Type": JSON,
             "Accept": SSE if body.get("stream") else JSON,
         }
-        raw = orjson.dumps(body) if call.changed else call.request
+        raw = written(body, call.request_patch) if call.changed else call.request
         url = _url(account, dialect.path) + (f"?{call.query}" if call.query else "")
         try:
             response = await self._http().post(url, data=raw, headers=headers, allow_redirects=False)

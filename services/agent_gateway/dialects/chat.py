@@ -13,6 +13,7 @@ from services.agent_gateway.dialects.dialect import (
     tokens,
 )
 from services.agent_gateway.dialects.errors import OPENAI, ErrorShape
+from services.agent_gateway.dialects.pieces import of_chunk
 from services.agent_gateway.shapes import Outcome, as_dict, as_dicts
 
 DONE = b"[DONE]"
@@ -58,7 +59,7 @@ class ChatReader(DocumentReader):
     """Reads a stream of chunks up to its `[DONE]`."""
 
     def __init__(self, forced: bool) -> None:
-        super().__init__()
+        super().__init__(of_chunk)
         self._forced = forced
 
     def odd(self, data: bytes) -> Part:

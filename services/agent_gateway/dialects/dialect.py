@@ -8,7 +8,7 @@ import orjson
 from services.agent_gateway.dialects.errors import ErrorShape
 from services.agent_gateway.dialects.events import data_of
 from services.agent_gateway.refusals import Refused
-from services.agent_gateway.shapes import Outcome, as_dicts
+from services.agent_gateway.shapes import Outcome, Pieces, as_dicts
 from services.contracts.agents import Cause
 
 Provider = Literal["openai", "anthropic"]
@@ -85,8 +85,9 @@ def read_whole(dialect: Dialect, body: bytes) -> Outcome:
 class DocumentReader:
     """A reader for streams whose events are JSON documents; a dialect adds what they mean."""
 
-    def __init__(self) -> None:
-        self.outcome = Outcome(well_formed=False)
+    def __init__(self, pieces: Pieces) -> None:
+        self.outcome = Outcome(well_formed=False, pieces=pieces)
+        self._pieces = pieces
 
     def take(self, block: bytes) -> Part:
         """Read the next event and say what becomes of it."""
@@ -101,6 +102,8 @@ class DocumentReader:
             return self.odd(data)
         if error := error_text(document):
             self.outcome.error = self.outcome.error or error
+        for channel, place, name in self._pieces(document):
+            self.outcome.texts.setdefault(channel, []).append(place[name])
         return self.read(document)
 
     def read(self, document: dict[str, Any]) -> Part:

@@ -15,6 +15,7 @@ from services.agent_gateway.dialects.dialect import (
     tokens,
 )
 from services.agent_gateway.dialects.errors import ANTHROPIC, ErrorShape
+from services.agent_gateway.dialects.pieces import of_message_event
 from services.agent_gateway.dialects.unstreamed import Unstreamed
 from services.agent_gateway.shapes import Outcome, as_dict, as_dicts
 
@@ -49,7 +50,7 @@ class Messages:
 
     def reader(self, forced: bool) -> "MessagesReader":
         """Reads a stream."""
-        return MessagesReader()
+        return MessagesReader(of_message_event)
 
 
 class MessagesReader(DocumentReader):

@@ -19,6 +19,7 @@ from services.agent_gateway.dialects.dialect import (
     tokens,
 )
 from services.agent_gateway.dialects.errors import RESPONSES, ErrorShape
+from services.agent_gateway.dialects.pieces import of_response_event
 from services.agent_gateway.shapes import Outcome, as_dict, as_dicts
 
 ENDS = frozenset({"response.completed", "response.failed", "response.incomplete"})
@@ -72,7 +73,7 @@ class ResponsesReader(DocumentReader):
     """Reads a stream up to the event that holds the whole response."""
 
     def __init__(self, dialect: Responses) -> None:
-        super().__init__()
+        super().__init__(of_response_event)
         self._dialect = dialect
 
     def read(self, document: dict[str, Any]) -> Part:
@@ -83,7 +84,8 @@ class ResponsesReader(DocumentReader):
         if document.get("type") not in ENDS:
             return Part.PASSED
         response = as_dict(document.get("response"))
-        error = self.outcome.error or error_text(response)
+        before = self.outcome
         self.outcome = self._dialect.read(response)
-        self.outcome.error = error
+        self.outcome.error = before.error or error_text(response)
+        self.outcome.pieces, self.outcome.texts = before.pieces, before.texts
         return Part.LAST

@@ -18,14 +18,27 @@ def changed(body: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
     """The request with the patch applied."""
     patch = patch or {}
     left_out = patch.get("unset", ())
-    return {name: value for name, value in {**body, **patch.get("set", {})}.items() if name not in left_out}
+    changes = dict(sorted(patch.get("set", {}).items()))
+    return {name: value for name, value in {**body, **changes}.items() if name not in left_out}
+
+
+def written(outgoing: Mapping[str, Any], patch: Patch) -> bytes:
+    """A changed request as it is sent; the store keeps no order of names, so changed values have theirs."""
+    changes = (patch or {}).get("set", {})
+    return orjson.dumps(
+        {name: _ordered(value) if name in changes else value for name, value in outgoing.items()}
+    )
 
 
 def upstream_request(request: bytes, patch: Patch) -> bytes:
     """The bytes the provider was sent."""
     if not patch or not (patch.get("set") or patch.get("unset")):
         return request
-    return orjson.dumps(changed(orjson.loads(request), patch))
+    return written(changed(orjson.loads(request), patch), patch)
+
+
+def _ordered(value: Any) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
 def upstream_response(response: bytes, patch: Patch) -> bytes:

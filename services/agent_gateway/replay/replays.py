@@ -121,9 +121,9 @@ class Replays:
         plan = replaying.active.replay
         if plan is None or call.kind is not StepKind.LLM:
             return keys
-        request = as_recorded(call.request, replaying.active.id, plan.source_execution_id)
+        request = as_recorded(call.stored_request, replaying.active.id, plan.source_execution_id)
         for given, masks in (
-            (request != call.request, NO_MASKS),
+            (request != call.stored_request, NO_MASKS),
             (bool(replaying.masks.masks), replaying.masks),
         ):
             if given and (key := masked_key(call.kind, call.name, request, masks)) is not None:

@@ -66,7 +66,7 @@ class Straying:
         if near:
             raw = await self._journal.raw(active.org_id, near[0].execution_id, [each.seq for each in near])
         recorded = [Candidate(each.seq, shown(call.kind, call.name, each.request_bytes)) for each in raw]
-        live = shown(call.kind, call.name, call.request)
+        live = shown(call.kind, call.name, call.stored_request)
         # Long conversations take a while to compare, and other calls must not wait for that.
         found = await asyncio.to_thread(nearest, live, recorded)
         diff = await asyncio.to_thread(difference, found.document, live) if found else []

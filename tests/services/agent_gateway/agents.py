@@ -1,6 +1,7 @@
 """An agent's side of model calls: raw bytes, or the official clients with nothing but the injected values."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -44,7 +45,7 @@ class ModelAgent:
             told = {name.lower(): value for name, value in answer.headers.items()}
             return answer.status, await answer.read(), told
 
-    async def steps(self) -> list[Step]:
+    async def steps(self) -> Sequence[Step]:
         """What was recorded so far."""
         return (await self.world.journal.timeline(self.world.org_id, self.execution_id)).items
 

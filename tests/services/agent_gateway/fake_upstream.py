@@ -113,4 +113,4 @@ async def _in_pieces(response: web.StreamResponse, raw: bytes) -> None:
 
 
 def halves(raw: bytes) -> Sequence[bytes]:
-    return (raw[:9], raw[9:-1], raw[-1:])
+    return (raw[:5], raw[5:-1], raw[-1:])
