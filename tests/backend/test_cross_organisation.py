@@ -20,6 +20,7 @@ import pytest
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
+from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.embedded.stores import StoreAddresses
 from services.embedded.testing import WorkerStores
@@ -198,6 +199,8 @@ async def test_a_ticket_shows_its_own_organisation_only(border: Border) -> None:
         forged = {"org_id": border.victim.ids["organisation_id"], "channels": ["agents"]}
         await attacker.asks("POST", "/ws-ticket", 422, json=forged)
         agent_id = border.victim.ids["agent_id"]
+        fresh = {"name": f"own-{new_id().hex[-12:]}", "docker_image": "agent-runtime:latest"}
+        own = (await attacker.asks("POST", "/agents", json=fresh))["id"]
         url = border.platform.url("websocket-gateway").replace("http", "ws")
         async with AsyncExitStack() as stack:
             pages = []
@@ -208,12 +211,12 @@ async def test_a_ticket_shows_its_own_organisation_only(border: Border) -> None:
                 await page.recv()
                 pages.append(page)
             # The victim's change comes first; the first thing heard of is nevertheless one's own.
-            for person, changed in ((victim, agent_id), (attacker, border.own["agent_id"])):
+            for person, changed in ((victim, agent_id), (attacker, own)):
                 for verb in ("start", "stop", "start"):
                     await person.asks("POST", f"/agents/{changed}/{verb}", headers={"If-Match": "*"})
             heard = ""
             async with asyncio.timeout(30):
-                while border.own["agent_id"] not in heard:
+                while own not in heard:
                     heard += str(await pages[0].recv())
             assert agent_id not in heard
             with pytest.raises(TimeoutError):

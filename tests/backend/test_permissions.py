@@ -1,5 +1,7 @@
 """The table of permissions by roles: what is printed is what is checked."""
 
+from pathlib import Path
+
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -22,12 +24,24 @@ def test_the_table_holds() -> None:
     assert all(ROLES[role] < ROLES["admin"] for role in ROLES if role not in {"owner", "admin"})
 
 
+def test_the_documentation_shows_this_very_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "organisations.md").read_text(encoding="utf-8")
+    head, *lines = page.split("```\n")[1].splitlines()
+    shown = {line.split()[0]: line.split()[1:] for line in lines}
+    assert head.split() == list(ROLES)
+    assert set(shown) == PERMISSIONS, "copy the table of backend/permissions.py into docs/organisations.md"
+    for permission, marks in shown.items():
+        granted = {role for role, mark in zip(ROLES, marks, strict=True) if mark == "x"}
+        assert granted == {role for role in ROLES if permission in ROLES[role]}, permission
+
+
 def test_readers_read_and_only_writers_write() -> None:
     reads = {permission for permission in PERMISSIONS if permission.endswith(":read")}
     assert ROLES["viewer"] == reads - NOT_FOR_VIEWERS
     assert all(ROLES[role] >= ROLES["viewer"] for role in READERS)
     assert ROLES["auditor"] <= reads
-    assert ROLES["billing"] == {"organisations:read", "members:read", "budgets:read", "budgets:write"}
+    assert ROLES["billing"] - reads == {"budgets:write"}
+    assert not ROLES["billing"] & {"agents:read", "executions:read", "memory:read", "logs:read", "audit:read"}
     only_high = {"members:write", "service_accounts:write", "organisations:write", "policies:write"}
     assert all(not ROLES[role] & only_high for role in set(ROLES) - {"owner", "admin"})
     assert "effects:live" not in ROLES["developer"] and "approvals:decide" not in ROLES["developer"]
