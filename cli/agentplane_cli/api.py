@@ -48,9 +48,14 @@ class Api:
         """The answer to bytes."""
         return _json(self._send("POST", path, content=content, headers={"Content-Type": kind}, timeout=300))
 
-    def patch(self, path: str, body: Any) -> Any:
-        """The answer to a PATCH."""
-        return _json(self._send("PATCH", path, body=body))
+    def patch(self, path: str, body: Any, *, if_match: str | None = None) -> Any:
+        """The answer to a PATCH; `if_match` is the ETag of what was read, where the API asks for it."""
+        headers = {"If-Match": if_match} if if_match else {}
+        return _json(self._send("PATCH", path, body=body, headers=headers))
+
+    def put(self, path: str, body: Any, **query: Any) -> Any:
+        """The answer to a document that takes the place of what is there."""
+        return _json(self._send("PUT", path, body=body, query=query))
 
     def post_unknown(self, path: str, body: Any) -> Any:
         """The answer to a document of somebody who is not logged in."""

@@ -10,6 +10,7 @@ from agentplane_cli import (
     approvals,
     audit,
     brain,
+    budgets,
     completion,
     connection,
     contexts,
@@ -24,11 +25,14 @@ from agentplane_cli import (
     memory,
     organisations,
     platform,
+    policy,
+    prices,
     running,
     service_accounts,
     session,
     sessions,
     status,
+    stopping,
     stores,
     time_travel,
     webhooks,
@@ -77,6 +81,11 @@ app.add_typer(time_travel.masks, name="masks")
 app.add_typer(memory.app, name="memory")
 app.add_typer(mcp_servers.app, name="mcp-servers")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(budgets.app, name="budgets")
+app.add_typer(policy.app, name="policy")
+app.add_typer(prices.app, name="prices")
+app.command()(stopping.stop)
+app.command("start-org")(stopping.start_org)
 app.command()(watchable(brain.brain))
 app.command()(watchable(brain.services))
 app.add_typer(api_keys.app, name="api-keys")

@@ -33,6 +33,8 @@ def command_line(body: dict[str, Any], folder: Path | None, from_environment: se
         parts += ["--command", shlex.join(body["command"])]
     for name, value in body.get("env_vars", {}).items():
         parts += ["--env", name if _is_hidden(name, from_environment) else f"{name}={value}"]
+    if "policy" in body:
+        parts += ["--policy", "policy.yaml"]
     return shlex.join(parts)
 
 

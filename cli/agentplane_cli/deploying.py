@@ -19,6 +19,7 @@ from agentplane_cli.connection import connect
 from agentplane_cli.deploy_recipe import command_line, curl
 from agentplane_cli.failure import Exit, Failure
 from agentplane_cli.output import Format, Output, note, show_json
+from agentplane_cli.policy import read_policy
 from agentplane_cli.terminal import say, styled
 
 DEMO_IMAGE = "agent-runtime:latest"
@@ -36,6 +37,9 @@ Cpu = Annotated[float | None, typer.Option(help="Cores.")]
 Memory = Annotated[str | None, typer.Option(help="As 512m.")]
 Replicas = Annotated[int | None, typer.Option(min=0, max=1000, help="Instances.")]
 Isolation = Annotated[str | None, typer.Option(help="The least you accept: none, user or namespaces.")]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="File with the models and tools it may call.")
+]
 Description = Annotated[str | None, typer.Option(help="For people.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it runs.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait.")]
@@ -54,6 +58,7 @@ def deploy_agent(
     replicas: Replicas = None,
     isolation: Isolation = None,
     description: Description = None,
+    policy: PolicyFile = None,
     wait: Wait = True,
     timeout: Timeout = 240.0,
     output: Output = Format.TABLE,
@@ -71,6 +76,7 @@ def deploy_agent(
         "replicas": replicas,
         "isolation": isolation,
         "description": description,
+        "policy": read_policy(policy) if policy else None,
     }
     if name is None:
         folder = _ask(given, folder)
