@@ -20,15 +20,15 @@ WITH wanted AS (
         $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::jsonb[],
         $8::text[], $9::text[], $10::bytea[], $11::jsonb[], $12::int[],
         $13::int[], $14::int[], $15::text[], $16::text[], $17::text[], $18::uuid[], $19::int[], $20::jsonb[],
-        $21::text[], $22::text[]
+        $21::text[], $22::text[], $23::jsonb[]
     ) AS new (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
               request_hash, input, max_attempts, priority, timeout_seconds, created_by, traceparent,
-              relation, parent_execution_id, parent_step, limits, on_busy, concurrency_key)
+              relation, parent_execution_id, parent_step, limits, on_busy, concurrency_key, replay)
 ), created AS (
     INSERT INTO executions (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id,
         idempotency_key, request_hash, input, max_attempts, priority, deadline_at, created_by, traceparent,
         relation, parent_execution_id, root_execution_id, parent_step, limits, on_busy, concurrency_key,
-        lanes, event_seq)
+        replay, lanes, event_seq)
     SELECT org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
         request_hash, input, max_attempts, priority,
         clock_timestamp() + timeout_seconds * interval '1 second', created_by, traceparent,
@@ -36,7 +36,7 @@ WITH wanted AS (
         CASE WHEN parent_execution_id IS NOT NULL THEN (
             SELECT coalesce(p.root_execution_id, p.id) FROM executions p
             WHERE p.org_id = wanted.org_id AND p.id = wanted.parent_execution_id) END,
-        parent_step, limits, on_busy, concurrency_key,
+        parent_step, limits, on_busy, concurrency_key, replay,
         nullif(array_remove(ARRAY[
             CASE WHEN thread_id IS NOT NULL THEN 'thread/' || agent_id || '/' || thread_id END,
             CASE WHEN concurrency_key IS NOT NULL THEN 'key/' || concurrency_key END], NULL), '{}'), 1
@@ -242,6 +242,7 @@ def _columns(new: Sequence[NewRow]) -> list[list[object]]:
                 "invoke_path": each.wanted.invoke_path,
                 "concurrency": each.wanted.concurrency,
                 "capture": each.wanted.capture,
+                **({"serves": True} if each.wanted.serves else {}),
             }
             for each in new
         ],
@@ -260,4 +261,5 @@ def _columns(new: Sequence[NewRow]) -> list[list[object]]:
         [limits.model_dump(mode="json") if (limits := each.wanted.request.limits) else None for each in new],
         [each.wanted.request.on_busy.value for each in new],
         [each.wanted.request.concurrency_key for each in new],
+        [each.wanted.replay for each in new],
     ]

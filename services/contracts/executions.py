@@ -114,6 +114,10 @@ class CreateExecution(Contract):
     relation: Relation | None = None
     parent_execution_id: UUID | None = None
     parent_step: int | None = Field(None, description="child: the step that called; fork: forked from there")
+    serves: bool = Field(
+        False, description="of mode job: the process made for it serves, and is asked over HTTP"
+    )
+    replay: dict[str, Any] | None = Field(None, description="the `ReplayPlan` of a child of a fork")
 
 
 class Divergence(Contract):

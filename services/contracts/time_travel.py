@@ -42,6 +42,10 @@ class Fork(Request):
     )
     allow_egress: bool = Field(False, description="let the agent reach hosts again")
     branches: int = Field(1, ge=1, le=50, description="how many executions to make")
+    with_parent: bool = Field(
+        True,
+        description="of an execution that another one called: fork that one too, and the child within it",
+    )
     model: str | None = Field(None, max_length=200, description="model of the live part")
 
 
@@ -55,6 +59,10 @@ class ReplayPlan(Contract):
     allow_effects: Literal["ledger", "live"] = "ledger"
     allow_egress: bool = False
     model: str | None = None
+    child: "ReplayPlan | None" = Field(
+        None,
+        description="of the child that the step `at_step` calls, when a child was forked within its parent",
+    )
 
 
 class NewForks(Contract):

@@ -45,6 +45,8 @@ class Forks:
         plan = plan_of(source, new.fork)
         await self._check(source, plan)
         relation = Relation.REPLAY if plan.at_step is None and not plan.edits else Relation.FORK
+        if new.fork.with_parent and relation is Relation.FORK:
+            plan = await self._within_parent(source, plan)
         wanted = [NewFork(new_id(), plan, relation) for _ in range(new.fork.branches)]
         made = await self._store.fork(org_id, wanted, new.created_by)
         self._outbox.hurry()
@@ -67,6 +69,20 @@ class Forks:
             raise IllegalState(f"execution {execution_id} is {found.status} and waits for no decision")
         self._watchers.changed(execution_id)
         return decided
+
+    async def _within_parent(self, source: Execution, plan: ReplayPlan) -> ReplayPlan:
+        """The plan of the outermost execution that led to a child: up to the call, its journal answers."""
+        while source.relation is Relation.CHILD and source.parent_execution_id and source.parent_step:
+            plan = ReplayPlan(
+                source_execution_id=source.parent_execution_id,
+                at_step=source.parent_step,
+                on_divergence=plan.on_divergence,
+                allow_effects=plan.allow_effects,
+                allow_egress=plan.allow_egress,
+                child=plan,
+            )
+            source = await self._executions.get(source.org_id, source.parent_execution_id)
+        return plan
 
     async def _check(self, source: Execution, plan: ReplayPlan) -> None:
         totals = await self._journal.totals(source.org_id, source.id)

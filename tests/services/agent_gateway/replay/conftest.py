@@ -37,30 +37,34 @@ class Travel:
         self._tasks: list[asyncio.Task[None]] = []
         world.neighbours.on_job = self._job
 
-    async def replica(self) -> None:
-        """One instance of the agent, ready."""
-        await self._start(new_id(), new_id(), None)
+    async def replica(self, agent_id: UUID | None = None) -> None:
+        """One instance of an agent, ready."""
+        await self._start(agent_id or self.world.agent_id, new_id(), new_id(), None)
 
     async def _job(self, request: RunJob, instance: Instance) -> None:
-        self._tasks.append(asyncio.create_task(self._start(instance.id, instance.run_id, request)))
+        self._tasks.append(asyncio.create_task(self._made_for(request, instance)))
 
-    async def _start(self, instance_id: UUID, run_id: UUID, request: RunJob | None) -> None:
+    async def _made_for(self, request: RunJob, instance: Instance) -> None:
+        await self._start(request.agent_id, instance.id, instance.run_id, request)
+
+    async def _start(self, agent_id: UUID, instance_id: UUID, run_id: UUID, request: RunJob | None) -> None:
         world, port = self.world, free_port()
         named = {"execution_id": request.execution_id, "attempt": request.attempt} if request else {}
-        key = await world.key(instance_id=instance_id, run_id=run_id, **named)
+        key = await world.key(agent_id=agent_id, instance_id=instance_id, run_id=run_id, **named)
         self.processes[run_id] = subprocess.Popen(
             [sys.executable, str(AGENT), str(port)],
             env={
                 "PATH": os.environ["PATH"],
                 "OPENAI_API_KEY": key.key,
                 "OPENAI_BASE_URL": f"{world.url}/v1",
+                "AGENTPLANE_URL": world.url,
             },
         )
         await eventually(lambda: listens(port))
         world.neighbours.ready.append(
             Endpoint(
                 org_id=world.org_id,
-                agent_id=world.agent_id,
+                agent_id=agent_id,
                 instance_id=instance_id,
                 run_id=run_id,
                 node_id=new_id(),
@@ -115,10 +119,14 @@ class Travel:
 
 
 @pytest.fixture
-async def travel(make_world: WorldMaker) -> AsyncIterator[Travel]:
+async def travel(make_world: WorldMaker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Travel]:
+    monkeypatch.setenv("AGENTPLANE_JWT_SECRET_KEY", "k" * 40)
     async with random_upstream() as upstream:
         world = await make_world(
-            default_route="openai", openai_api_key="sk-platform", openai_url=upstream.url
+            default_route="openai",
+            openai_api_key="sk-platform",
+            openai_url=upstream.url,
+            more=("backend", "memory-vector-engine"),
         )
         made = Travel(world, upstream)
         yield made

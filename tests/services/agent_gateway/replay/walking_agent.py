@@ -3,7 +3,8 @@ An agent that walks: a process with HTTP in front and model calls behind. `walki
 
 Its input says how: `turns` model calls in a growing conversation; `same` times one prompt; `parallel` tool
 calls a turn, each of which asks the model too, their results in the order in which they come back;
-`clock` puts the time into the prompt of that turn; `die` kills the process after that many calls.
+`clock` puts the time into the prompt of that turn, `id` a new UUID; `call` has another agent walk after a
+turn; `die` kills the process after that many calls.
 """
 
 import asyncio
@@ -67,6 +68,19 @@ class Walk:
             answer = await self.model(messages)
             messages.append(answer)
             self.heard.append(answer["content"])
+            if turn == self.asked.get("call", {}).get("at"):
+                messages.append({"role": "user", "content": json.dumps(await self.other())})
+
+    async def other(self) -> Any:
+        """Have another agent walk."""
+        called = self.asked["call"]
+        url = f"{os.environ['AGENTPLANE_URL']}/v1/agents/{called['agent']}/invoke"
+        headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
+        async with self.session.post(url, json={"input": called["input"]}, headers=headers) as answer:
+            document = await answer.json()
+        if answer.status != 200:
+            raise RuntimeError(str(document))
+        return document["output"]["heard"]
 
     async def same(self) -> None:
         for _ in range(self.asked["same"]):
