@@ -1,11 +1,12 @@
 """What changes the world happens once: after crashes, retries, and in forks."""
 
 import asyncio
-import json
 import random
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from services.contracts.executions import Execution
@@ -197,35 +198,39 @@ async def test_an_override_decides_what_a_tool_does(open_world: World, serve: Se
 
 
 TRIALS = count(12, 200)
+AGENT = Path(__file__).with_name("booking_agent.py")
 
 
 async def test_kills_at_random_moments_duplicate_no_write(open_world: World, serve: ServeTools) -> None:
-    """An agent books once an attempt and is cut off at a random moment; it always books exactly once."""
+    """An agent books once an attempt and is killed at a random moment; in the end it has booked once."""
     tools = await serve()
     await register(open_world, tools)
     dice = random.Random(4)
+    caught = 0
     for trial in range(TRIALS):
         caller, what = await agent(open_world), f"trial {trial}"
         for _ in range(dice.randint(1, 3)):
-            calling = asyncio.create_task(_booked(caller, what))
-            await asyncio.sleep(dice.random() * 0.06)
-            calling.cancel()
-            await asyncio.gather(calling, return_exceptions=True)
+            process = await _start(caller, what)
+            await asyncio.sleep(dice.random() * 0.04)
+            process.kill()
+            await process.wait()
+            caught += tools.calls[f"book {what}"]
             caller = await again(caller)
-        assert await _booked(caller, what) == f"did book {what} 1"
-        assert tools.calls[f"book {what}"] == 1
-    assert all(times == 1 for times in tools.calls.values()) and len(tools.calls) == TRIALS
+        process = await _start(caller, what)
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).decode().strip() == f"did book {what} 1"
+        await process.wait()
+    assert set(tools.calls.values()) == {1} and len(tools.calls) == TRIALS
+    assert caught, "no agent was killed after its tool had run"
 
 
-async def _booked(caller: Agent, what: str) -> str:
-    params = {"name": "book", "arguments": {"what": what}}
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    url = f"{caller.world.url}/mcp/mock"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(url, data=json.dumps(body), headers=caller.headers) as answer,
-    ):
-        return str((await answer.json())["result"]["content"][0]["text"])
+async def _start(caller: Agent, what: str) -> asyncio.subprocess.Process:
+    """The agent as a process of its own, once it is about to call."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", str(AGENT), f"{caller.world.url}/mcp/mock", caller.key, what, stdout=PIPE
+    )
+    assert process.stdout is not None and await process.stdout.readline() == b"ready\n"
+    return process
 
 
 async def _fork(world: World, source: Agent, allow_effects: str) -> Agent:
