@@ -68,6 +68,8 @@ class AuditChain:
 
     async def verify(self, org_id: UUID, anchor: Anchor | None = None) -> AuditVerification:
         """Compare every record of an organisation with its chain."""
+        # Counted first, so that none means: every record written before this was compared.
+        waiting = await self._store.count_waiting(org_id)
         position, previous, broken = 0, BEGINNING, None
         while broken is None and (rows := await self._store.links(org_id, position, MOST_AT_ONCE)):
             for row in rows:
@@ -82,7 +84,7 @@ class AuditChain:
         return AuditVerification(
             intact=broken is None,
             records=position,
-            waiting=await self._store.count_waiting(org_id),
+            waiting=waiting,
             position=position,
             hash=previous.hex(),
             broken=broken,
