@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from services.agent_gateway.answers import CutStream
 from services.agent_gateway.calls import Call
-from services.agent_gateway.dialects.dialect import Dialect, Part
+from services.agent_gateway.dialects.dialect import NOT_JSON, Dialect, Part
 from services.agent_gateway.dialects.rewriting import note_removed
 from services.agent_gateway.event_stream import batches_of
 from services.chassis.clock import Clock
@@ -27,23 +27,30 @@ class Stream:
         """The bytes that may go out at once; raises `CutStream` when the provider breaks off."""
         async for batch in batches_of(chunks, self._max_bytes):
             self._call.first_byte_at = self._call.first_byte_at or self._clock.now()
-            if passed := b"".join([block for block in batch if self._takes(block)]):
+            passed, broken = b"", False
+            for block in batch:
+                part = self._reader.take(block)
+                if broken := part is Part.BROKEN:
+                    break
+                passed += self._kept(block, part)
+            if passed:
                 yield passed
+            if broken:
+                raise CutStream(self._reader.outcome.error or NOT_JSON)
             if self._size > self._max_bytes:
                 raise CutStream(f"the provider's answer is larger than {self._max_bytes} bytes")
 
-    def _takes(self, block: bytes) -> bool:
-        """Whether the event goes out at once."""
-        part = self._reader.take(block)
+    def _kept(self, block: bytes, part: Part) -> bytes:
+        """Keep an event, and return as much of it as goes out at once."""
         if part is Part.REMOVED:
             self._call.request_patch = note_removed(self._call.request_patch, self._size, block)
-            return False
+            return b""
         self._call.response.append(block)
         self._size += len(block)
         if part is Part.LAST or self._held:
             self._held += block
-            return False
-        return True
+            return b""
+        return block
 
     def end(self) -> bytes:
         """The bytes that were held back; notes on the call what the stream said."""

@@ -24,6 +24,8 @@ class Part(Enum):
     """The agent did not ask for it; it was counted."""
     LAST = auto()
     """Ends the stream: held until the step is durable."""
+    BROKEN = auto()
+    """No SDK could read it: the stream ends here, with an error they can."""
 
 
 class Reader(Protocol):
@@ -112,8 +114,8 @@ class DocumentReader:
 
     def odd(self, data: bytes) -> Part:
         """An event that is no document."""
-        self.outcome.error = self.outcome.error or NOT_JSON
-        return Part.PASSED
+        self.outcome.error = self.outcome.error or f"{NOT_JSON}: {data[:80]!r}"
+        return Part.BROKEN
 
     def end(self) -> Outcome:
         """What the stream said."""
