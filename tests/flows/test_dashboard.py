@@ -18,7 +18,7 @@ from tests.flows.live import CHECKOUT, EMAIL, LivePlatform
 
 pytestmark = pytest.mark.xdist_group("live")
 
-SCENARIOS = ("session", "tabs", "lockout", "agent", "keys", "memory")
+SCENARIOS = ("session", "tabs", "lockout", "agent", "keys", "memory", "fork")
 FRONTEND = CHECKOUT / "frontend"
 WITHIN_SECONDS = 170
 
@@ -63,6 +63,19 @@ def test_in_the_browser(scenario: str, browser: dict[str, str], tmp_path: Path) 
         timeout=WITHIN_SECONDS,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_the_types_are_right() -> None:
+    if not (FRONTEND / "node_modules").is_dir():
+        pytest.skip("the dashboard is not built: make dashboard")
+    node = find_node(FRONTEND / ".build")
+    done = subprocess.run(
+        [node.node, "node_modules/typescript/bin/tsc", "--noEmit"],
+        cwd=FRONTEND,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_scenario_is_run() -> None:

@@ -20,7 +20,6 @@ export type Step = Answer<"Step">;
 export type StepDetail = Answer<"StepDetail">;
 export type StepKind = Schemas["StepKind"];
 export type BrainState = Answer<"BrainState">;
-export type Decision = Answer<"Decision">;
 export type Node = Answer<"Node">;
 export type ServiceRow = Answer<"ServiceRow">;
 export type Memory = Answer<"Memory">;
@@ -36,7 +35,7 @@ export type Me = Answer<"Me">;
 export type Organisation = Answer<"Organisation">;
 export type Member = Answer<"Member">;
 export type AuditRecord = Answer<"AuditRecord">;
-export type Channel = "agents" | "executions" | "nodes" | "logs";
+export type Channel = Schemas["WebSocketTicket"]["channels"][number];
 
 /** A page of a list; `next_cursor` leads to the following one. */
 export interface Page<Item> {
@@ -47,3 +46,14 @@ export interface Page<Item> {
 export type Invitation = Answer<"Invitation">;
 export type CreatedInvitation = Answer<"CreatedInvitation">;
 export type OwnSession = Answer<"OwnSession">;
+
+export type Fork = Schemas["Fork"];
+export type Edit = Schemas["Edit"];
+export interface Branch {
+  execution: Execution;
+  children: Branch[];
+}
+export type Aligned = Omit<Answer<"Aligned">, "left" | "right"> & { left: Step | null; right: Step | null };
+export type Comparison = Omit<Answer<"Comparison">, "aligned"> & { aligned: Aligned[] };
+export type Approval = Answer<"Approval">;
+export type ApprovalState = Schemas["ApprovalState"];

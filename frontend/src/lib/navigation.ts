@@ -1,7 +1,7 @@
 /** The navigation as data: six sections. */
 import {
   Activity, Boxes, Brain, Building2, Clock4, Database, History, KeyRound, LayoutGrid, MonitorSmartphone,
-  ScrollText, Users, type LucideIcon,
+  ScrollText, ShieldCheck, Users, type LucideIcon,
 } from "lucide-react";
 import { paths } from "@/lib/paths";
 
@@ -32,6 +32,7 @@ export const sections: Section[] = [
     title: "Debug",
     destinations: [
       { title: "Time travel", path: paths.timeTravel, icon: History, key: "t", permission: "executions:read" },
+      { title: "Approvals", path: paths.approvals, icon: ShieldCheck, key: "p", permission: "approvals:read" },
     ],
   },
   {

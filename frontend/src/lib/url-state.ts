@@ -1,21 +1,24 @@
 "use client";
 /** State that lives in the address, so that a view can be shared and found again. */
-import { usePathname, useRouter, useSearchParams } from "next/navigation";
+import { useSearchParams } from "next/navigation";
 import { useCallback } from "react";
 
 export function useUrlState(name: string, initial = ""): [string, (value: string) => void] {
   const parameters = useSearchParams();
-  const pathname = usePathname();
-  const router = useRouter();
   const change = useCallback(
     (value: string) => {
       const next = new URLSearchParams(window.location.search);
       if (value === initial) next.delete(name);
       else next.set(name, value);
-      const query = next.toString();
-      router.replace(query ? `${pathname}?${query}` : pathname, { scroll: false });
+      showAddress(next);
     },
-    [name, initial, pathname, router],
+    [name, initial],
   );
   return [parameters.get(name) ?? initial, change];
+}
+
+/** Change the query of the address; the page is the same, so nothing is asked of the server. */
+export function showAddress(query: URLSearchParams, how: "replaceState" | "pushState" = "replaceState"): void {
+  const text = query.toString();
+  window.history[how](null, "", text ? `${window.location.pathname}?${text}` : window.location.pathname);
 }

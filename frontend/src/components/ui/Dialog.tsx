@@ -20,7 +20,11 @@ export function Dialog({ open, onClose, title, children, wide = false }: Props) 
   useEffect(() => {
     const dialog = element.current;
     if (!dialog) return;
-    if (open && !dialog.open) dialog.showModal();
+    if (open && !dialog.open) {
+      dialog.showModal();
+      // The first field is what the dialog is for; the browser would choose the closing button.
+      dialog.querySelector<HTMLElement>("input, textarea, select")?.focus();
+    }
     if (!open && dialog.open) dialog.close();
   }, [open]);
   return (

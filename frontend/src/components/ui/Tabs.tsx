@@ -2,6 +2,7 @@
 import Link from "next/link";
 import { usePathname, useSearchParams } from "next/navigation";
 import { cx } from "@/lib/cx";
+import { showAddress } from "@/lib/url-state";
 
 export interface Tab {
   id: string;
@@ -25,6 +26,11 @@ export function Tabs({ tabs, current }: { tabs: Tab[]; current: string }) {
           href={index === 0 ? pathname : `${pathname}?tab=${tab.id}`}
           prefetch={false}
           scroll={false}
+          onClick={(event) => {
+            if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            showAddress(new URLSearchParams(index === 0 ? {} : { tab: tab.id }), "pushState");
+          }}
           aria-current={tab.id === current ? "page" : undefined}
           className={cx(
             "-mb-px border-b-2 px-2.5 py-1.5 whitespace-nowrap",

@@ -3,7 +3,7 @@ import type { AuditRecord } from "@/api/types";
 import { Chip } from "@/components/ui/Badge";
 import { CopyId } from "@/components/ui/CopyId";
 import { columnsOf, DataTable } from "@/components/ui/DataTable";
-import { SearchField } from "@/components/ui/Filters";
+import { Choice, SearchField } from "@/components/ui/Filters";
 import { PageHeader, Panel } from "@/components/ui/Panel";
 import { Empty, View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
@@ -11,6 +11,9 @@ import { body, client } from "@/lib/api";
 import { words } from "@/lib/format";
 import { usePages } from "@/lib/queries";
 import { useUrlState } from "@/lib/url-state";
+
+const OUTCOMES = ["success", "refused", "failed"] as const;
+type Outcome = (typeof OUTCOMES)[number];
 
 const column = columnsOf<AuditRecord>();
 const columns = column.columns([
@@ -33,24 +36,35 @@ const columns = column.columns([
 ]);
 
 export function AuditPage() {
-  const [search, setSearch] = useUrlState("q");
-  const audit = usePages<AuditRecord>(["audit"], (cursor) => body(client.GET("/api/v1/audit", { params: { query: { limit: 100, cursor } } })));
-  const wanted = search.toLowerCase();
-  const fits = (record: AuditRecord) => `${record.actor_label} ${words(record.action)} ${record.target_kind ?? ""} ${record.target_id ?? ""} ${record.ip ?? ""}`.toLowerCase().includes(wanted);
+  const [actor, setActor] = useUrlState("actor");
+  const [action, setAction] = useUrlState("action");
+  const [target, setTarget] = useUrlState("target");
+  const [outcome, setOutcome] = useUrlState("outcome");
+  const filter = {
+    ...(actor ? { actor } : {}),
+    ...(action ? { action: action.replaceAll(" ", "_") } : {}),
+    ...(target ? { target } : {}),
+    ...(outcome ? { outcome: outcome as Outcome } : {}),
+  };
+  const audit = usePages<AuditRecord>(["audit", filter], (cursor) => body(client.GET("/api/v1/audit", { params: { query: { limit: 100, cursor, ...filter } } })));
   return (
     <>
       <PageHeader title="Audit log" subtitle="Every write, before its answer left: who, what, on which, and how it was answered." />
-      <div className="mb-3"><SearchField value={search} onChange={setSearch} label="Filter the loaded records" /></div>
+      <div className="mb-3 flex flex-wrap gap-2">
+        <SearchField value={actor} onChange={setActor} label="Who" />
+        <SearchField value={action} onChange={setAction} label="What" />
+        <SearchField value={target} onChange={setTarget} label="On which" />
+        <Choice value={outcome} onChange={setOutcome} label="Answer" all="Any answer" options={OUTCOMES} />
+      </div>
       <Panel>
         <View query={{ ...audit, data: audit.items }} rows={8}>
-          {(items) => {
-            const shown = items.filter(fits);
-            return shown.length > 0 ? (
-              <DataTable label="Audit log" columns={columns} data={shown} rowId={(record) => record.id} wideOnly={["target", "ip", "request_id"]} more={{ has: audit.hasNextPage, busy: audit.isFetchingNextPage, load: () => void audit.fetchNextPage() }} />
+          {(items) =>
+            items.length > 0 ? (
+              <DataTable label="Audit log" columns={columns} data={items} rowId={(record) => record.id} wideOnly={["target", "ip", "request_id"]} more={{ has: audit.hasNextPage, busy: audit.isFetchingNextPage, load: () => void audit.fetchNextPage() }} />
             ) : (
-              <Empty title={items.length > 0 ? "No record fits" : "Nothing was written yet"} />
-            );
-          }}
+              <Empty title={Object.keys(filter).length > 0 ? "No record fits" : "Nothing was written yet"} />
+            )
+          }
         </View>
       </Panel>
     </>

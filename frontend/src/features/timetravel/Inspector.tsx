@@ -1,6 +1,6 @@
 "use client";
 import { ChevronLeft, ChevronRight } from "lucide-react";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import type { StepDetail } from "@/api/types";
 import { Chip, Scripted, StateBadge } from "@/components/ui/Badge";
 import { IconButton } from "@/components/ui/Button";
@@ -21,16 +21,17 @@ interface Props {
   executionId: string;
   seq: number | null;
   onStep: (by: 1 | -1) => void;
+  action?: ReactNode;
 }
 
 /** One step: what was sent, what came back, what it took and what it cost. */
-export function Inspector({ executionId, seq, onStep }: Props) {
+export function Inspector({ executionId, seq, onStep, action }: Props) {
   const step = useStep(executionId, seq);
   if (seq === null) return <Empty title="Choose a step">Use the pointer, or the keys <kbd className="font-mono">[</kbd> and <kbd className="font-mono">]</kbd>.</Empty>;
-  return <View query={step} rows={6}>{(detail) => <Detail key={detail.id} step={detail} onStep={onStep} />}</View>;
+  return <View query={step} rows={6}>{(detail) => <Detail key={detail.id} step={detail} onStep={onStep} action={action} />}</View>;
 }
 
-function Detail({ step, onStep }: { step: StepDetail; onStep: (by: 1 | -1) => void }) {
+function Detail({ step, onStep, action }: { step: StepDetail; onStep: (by: 1 | -1) => void; action?: ReactNode }) {
   const [lens, setLens] = useState<Lens>(step.kind === "llm" ? "talk" : "request");
   const lenses = step.kind === "llm" ? LENSES : LENSES.slice(1);
   return (
@@ -40,7 +41,8 @@ function Detail({ step, onStep }: { step: StepDetail; onStep: (by: 1 | -1) => vo
         <Chip tone={KIND_TONES[step.kind]}>{step.kind}</Chip>
         <StateBadge state={step.status} />
         {step.scripted && <Scripted />}
-        <span className="ml-auto flex">
+        <span className="ml-auto flex items-center gap-1">
+          {action}
           <IconButton label="Previous step ([)" onClick={() => onStep(-1)}><ChevronLeft /></IconButton>
           <IconButton label="Next step (])" onClick={() => onStep(1)}><ChevronRight /></IconButton>
         </span>

@@ -1,18 +1,22 @@
 "use client";
-import { Download } from "lucide-react";
+import { Download, GitFork } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useCallback, useEffect, useState } from "react";
 import type { Execution, Step } from "@/api/types";
 import { typing } from "@/components/shell/useShortcuts";
 import { ExecutionBadge, Scripted } from "@/components/ui/Badge";
-import { IconButton } from "@/components/ui/Button";
+import { Button, IconButton } from "@/components/ui/Button";
 import { Code } from "@/components/ui/Code";
 import { CopyId } from "@/components/ui/CopyId";
 import { Choice, SearchField } from "@/components/ui/Filters";
 import { PageHeader, Panel } from "@/components/ui/Panel";
 import { Empty, View } from "@/components/ui/states";
 import { TERMINAL, useExecution, useSteps } from "@/features/executions/queries";
+import { useAuth } from "@/contexts/AuthContext";
+import { BranchTree } from "@/features/timetravel/BranchTree";
+import { DivergenceNote } from "@/features/timetravel/Divergence";
+import { ForkDialog } from "@/features/timetravel/ForkDialog";
 import { Inspector } from "@/features/timetravel/Inspector";
 import { Waterfall } from "@/features/timetravel/Waterfall";
 import { lastSegment, paths } from "@/lib/paths";
@@ -46,6 +50,8 @@ function Traveller({ execution }: { execution: Execution }) {
         <summary className="px-3 py-2 font-medium">Input and output</summary>
         <div className="grid gap-3 p-3 pt-0 lg:grid-cols-2"><Code value={execution.input} /><Code value={execution.output} /></div>
       </details>
+      <DivergenceNote execution={execution} />
+      <BranchTree executionId={execution.id} />
       <View query={steps} rows={8}>{(all) => <Steps execution={execution} steps={all} />}</View>
     </>
   );
@@ -56,6 +62,8 @@ function Steps({ execution, steps }: { execution: Execution; steps: Step[] }) {
   const [kind, setKind] = useUrlState("kind");
   const [search, setSearch] = useUrlState("q");
   const [dense, setDense] = useState(false);
+  const [forking, setForking] = useState(false);
+  const { may } = useAuth();
   const wanted = search.toLowerCase();
   const shown = steps.filter((step) => (!kind || step.kind === kind) && (!wanted || `${step.name} ${step.model ?? ""} ${step.tool_calls.join(" ")} ${step.error ?? ""}`.toLowerCase().includes(wanted)));
   const seq = chosen ? Number(chosen) : (shown[0]?.seq ?? null);
@@ -91,7 +99,15 @@ function Steps({ execution, steps }: { execution: Execution; steps: Step[] }) {
       >
         {shown.length > 0 ? <Waterfall steps={shown} selected={seq} onSelect={(each) => setChosen(String(each))} dense={dense} /> : <Empty title="No step fits" />}
       </Panel>
-      <Panel className="xl:sticky xl:top-16 xl:max-h-[calc(100dvh-6rem)] xl:overflow-y-auto"><Inspector executionId={execution.id} seq={seq} onStep={go} /></Panel>
+      <Panel className="xl:sticky xl:top-16 xl:max-h-[calc(100dvh-6rem)] xl:overflow-y-auto">
+        <Inspector
+          executionId={execution.id}
+          seq={seq}
+          onStep={go}
+          action={may("executions:fork") && <Button kind="primary" onClick={() => setForking(true)}><GitFork aria-hidden /> Edit and fork</Button>}
+        />
+      </Panel>
+      {seq !== null && <ForkDialog key={seq} execution={execution} seq={seq} open={forking} onClose={() => setForking(false)} />}
     </div>
   );
 }
