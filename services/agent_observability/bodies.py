@@ -38,18 +38,29 @@ class Bodies:
 
     async def blobs(self, org_id: UUID, epoch: int, recipes: list[bytes]) -> dict[bytes, bytes]:
         """Everything that recipes refer to, directly or through other recipes."""
+        found = await self.nodes(org_id, epoch, recipes)
+        of_bytes, _ = digests([*recipes, *found.values()])
+        found.update(await self.fetched(org_id, epoch, of_bytes))
+        return found
+
+    async def nodes(self, org_id: UUID, epoch: int, recipes: list[bytes]) -> dict[bytes, bytes]:
+        """The recipes that recipes refer to, directly or through other recipes."""
         found: dict[bytes, bytes] = {}
         while recipes:
-            of_bytes, of_recipes = digests(recipes)
-            wanted = (of_bytes | of_recipes) - found.keys()
-            if not wanted:
-                break
-            stored = await self._store.blobs(org_id, epoch, wanted)
-            if missing := wanted - stored.keys():
-                raise NotFound(f"{len(missing)} parts of these bodies are no longer kept")
-            found.update((digest, self._codec.unpack(data)) for digest, data in stored.items())
-            recipes = [found[digest] for digest in of_recipes & wanted]
+            _, of_recipes = digests(recipes)
+            fresh = await self.fetched(org_id, epoch, of_recipes - found.keys())
+            found.update(fresh)
+            recipes = list(fresh.values())
         return found
+
+    async def fetched(self, org_id: UUID, epoch: int, wanted: set[bytes]) -> dict[bytes, bytes]:
+        """The content of blobs; `NotFound` when one is kept no longer."""
+        if not wanted:
+            return {}
+        stored = await self._store.blobs(org_id, epoch, wanted)
+        if missing := wanted - stored.keys():
+            raise NotFound(f"{len(missing)} parts of these bodies are no longer kept")
+        return {digest: self._codec.unpack(data) for digest, data in stored.items()}
 
     def _sizes(self, stored: bytes | None) -> list[int]:
         return [int(size) for size in orjson.loads(self._codec.unpack(stored))] if stored else []

@@ -1,17 +1,24 @@
 """The journal: storing steps once, and reading them back as timelines."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, timedelta
+from typing import Literal
 from uuid import UUID
 
 from services.agent_observability.bodies import Bodies
 from services.agent_observability.detail import LOOKED_AHEAD, detail_of
 from services.agent_observability.epochs import epoch_of
+from services.agent_observability.exporting import cassette, spans
 from services.agent_observability.keeping import Keeping
+from services.agent_observability.searching import Search
 from services.agent_observability.store import StepStore, step_of
+from services.agent_observability.usage_store import DIMENSIONS, UsageStore
 from services.agent_observability.writing import Writer
+from services.chassis.clock import Clock
 from services.chassis.contract import Page
-from services.chassis.errors import NotFound
+from services.chassis.errors import Invalid, NotFound
 from services.chassis.leases import Fence
+from services.contracts.step_search import FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import (
     NewStep,
     RawStep,
@@ -28,11 +35,23 @@ MAX_SEQ = 2**31 - 1
 class Journal:
     """Keeps every call that crossed the boundary."""
 
-    def __init__(self, store: StepStore, bodies: Bodies, writer: Writer, keeping: Keeping) -> None:
+    def __init__(
+        self,
+        store: StepStore,
+        bodies: Bodies,
+        writer: Writer,
+        keeping: Keeping,
+        search: Search,
+        usage: UsageStore,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._bodies = bodies
         self._writer = writer
         self._keeping = keeping
+        self._search = search
+        self._usage = usage
+        self._clock = clock
 
     async def append(self, steps: Sequence[NewStep]) -> None:
         """Store steps and their bodies in one transaction; a step that is there already stays as it is."""
@@ -90,6 +109,45 @@ class Journal:
     async def totals(self, org_id: UUID, execution_id: UUID) -> StepTotals:
         """What the execution's steps add up to; zeros when it has none."""
         return await self._store.totals(org_id, execution_id)
+
+    async def search(self, org_id: UUID, wanted: SearchSteps) -> FoundSteps:
+        """Steps that match, newest first; one call looks at a bounded piece of the journal."""
+        return await self._search.search(org_id, wanted)
+
+    async def usage(
+        self, org_id: UUID, since: date | None, until: date | None, by: Sequence[str], agent_id: UUID | None
+    ) -> Usage:
+        """What was used between two days, of the last 30 unless told otherwise."""
+        if unknown := set(by) - set(DIMENSIONS):
+            raise Invalid(f"by: {min(unknown)!r} is none of {', '.join(DIMENSIONS)}")
+        until = until or self._clock.now().date()
+        since = since or until - timedelta(days=29)
+        if since > until:
+            raise Invalid("since: lies after until")
+        [total] = await self._usage.usage(org_id, since, until, (), agent_id)
+        rows = await self._usage.usage(org_id, since, until, by, agent_id) if by else []
+        return Usage(since=since, until=until, total=total, rows=rows)
+
+    async def lineage(self, org_id: UUID, execution_id: UUID) -> Lineage:
+        """Whose records answered the execution, and whom its own answered."""
+        return Lineage(
+            execution_id=execution_id,
+            served_by=await self._usage.served_by(org_id, execution_id),
+            serves=await self._usage.serves(org_id, execution_id),
+        )
+
+    def export(
+        self, org_id: UUID, execution_id: UUID, form: Literal["jsonl", "otlp"]
+    ) -> AsyncIterator[bytes]:
+        """The execution's steps, line by line: with their exact bytes, or as spans."""
+
+        async def timeline(after_seq: int, limit: int) -> Sequence[Step]:
+            return await self._store.steps_of(org_id, execution_id, after_seq, None, limit)
+
+        async def raw(seqs: Sequence[int]) -> list[RawStep]:
+            return await self.raw(org_id, execution_id, seqs)
+
+        return cassette(execution_id, timeline, raw) if form == "jsonl" else spans(timeline)
 
     async def prepare_weeks(self) -> None:
         """Make room for the coming weeks."""

@@ -1,11 +1,13 @@
 """HTTP face of agent observability."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
 from services.agent_observability.logic import Journal
 from services.chassis.auth import TheOrg, only
@@ -13,6 +15,7 @@ from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
 from services.contracts.step_frames import unframed
+from services.contracts.step_search import FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
 
 router = APIRouter(tags=["steps"])
@@ -87,6 +90,42 @@ def _places(error: ValidationError) -> list[dict[str, object]]:
         {"field": ".".join(map(str, each["loc"])), "message": each["msg"]}
         for each in error.errors(include_input=False, include_context=False, include_url=False)[:20]
     ]
+
+
+@router.post("/steps/search")
+async def search(wanted: SearchSteps, org_id: TheOrg, journal: TheJournal) -> FoundSteps:
+    """Steps that match, newest first."""
+    return await journal.search(org_id, wanted)
+
+
+@router.get("/usage")
+async def usage(
+    org_id: TheOrg,
+    journal: TheJournal,
+    since: date | None = None,
+    until: date | None = None,
+    by: Annotated[str, Query(max_length=100, description="comma separated")] = "",
+    agent_id: UUID | None = None,
+) -> Usage:
+    """What was used between two days."""
+    return await journal.usage(org_id, since, until, by.split(",") if by else [], agent_id)
+
+
+@router.get("/executions/{execution_id}/lineage")
+async def lineage(execution_id: UUID, org_id: TheOrg, journal: TheJournal) -> Lineage:
+    """Whose records answered the execution, and whom its own answered."""
+    return await journal.lineage(org_id, execution_id)
+
+
+@router.get("/executions/{execution_id}/export", response_model=None)
+async def export(
+    execution_id: UUID,
+    org_id: TheOrg,
+    journal: TheJournal,
+    form: Annotated[Literal["jsonl", "otlp"], Query(alias="format")] = "jsonl",
+) -> StreamingResponse:
+    """The execution's steps, line by line."""
+    return StreamingResponse(journal.export(org_id, execution_id, form), media_type="application/x-ndjson")
 
 
 def _kinds(names: str | None) -> list[StepKind]:

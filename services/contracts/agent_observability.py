@@ -1,11 +1,14 @@
 """What agent-observability offers: the journal of steps."""
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from services.chassis.client import Client
 from services.chassis.contract import Page
 from services.contracts.step_frames import framed
+from services.contracts.step_search import FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import (
     NewStep,
     RawStep,
@@ -85,3 +88,31 @@ class AgentObservabilityClient(Client):
         """What the execution's steps add up to, and the number of its last one."""
         path = f"/executions/{execution_id}/totals"
         return await self._call("GET", path, StepTotals, org=org_id)
+
+    async def search(self, org_id: UUID, wanted: SearchSteps) -> FoundSteps:
+        """Steps that match, newest first; a page with a cursor may be short or empty."""
+        return await self._call("POST", "/steps/search", FoundSteps, org=org_id, body=wanted, timeout=30)
+
+    async def usage(
+        self,
+        org_id: UUID,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        by: Sequence[str] = (),
+        agent_id: UUID | None = None,
+    ) -> Usage:
+        """What was used between two days, told apart by some of day, agent_id, model and kind."""
+        query = {"since": since, "until": until, "by": ",".join(by) or None, "agent_id": agent_id}
+        return await self._call("GET", "/usage", Usage, org=org_id, query=query)
+
+    async def lineage(self, org_id: UUID, execution_id: UUID) -> Lineage:
+        """Whose records answered the execution, and whom its own answered."""
+        return await self._call("GET", f"/executions/{execution_id}/lineage", Lineage, org=org_id)
+
+    async def export(
+        self, org_id: UUID, execution_id: UUID, form: Literal["jsonl", "otlp"] = "jsonl"
+    ) -> bytes:
+        """The execution's steps, line by line: with their exact bytes, or as OTLP spans."""
+        path, query = f"/executions/{execution_id}/export", {"format": form}
+        return await self._call("GET", path, bytes, org=org_id, query=query, timeout=60)
