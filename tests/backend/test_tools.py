@@ -64,7 +64,7 @@ async def test_bad_servers_are_refused(
 async def test_held_calls_are_decided_by_those_who_may(platform: TestPlatform, tenant: Tenant) -> None:
     developer = await make_tenant(platform, "developer", await _slug(platform, tenant))
     stranger = await make_tenant(platform)
-    held, other = await _held(platform, tenant), await _held(platform, tenant)
+    held, other = await held_call(platform, tenant), await held_call(platform, tenant)
     async with tenant.client() as owner, developer.client() as dev, stranger.client() as theirs:
         inbox = (await dev.get("/approvals", params={"state": "pending"})).json()["items"]
         assert [each["id"] for each in inbox] == [str(other), str(held)]
@@ -85,7 +85,7 @@ async def test_held_calls_are_decided_by_those_who_may(platform: TestPlatform, t
         assert (await owner.get("/approvals", params={"cursor": "x"})).status_code == 422
 
 
-async def _held(platform: TestPlatform, tenant: Tenant) -> UUID:
+async def held_call(platform: TestPlatform, tenant: Tenant) -> UUID:
     agent_id = await make_agent(platform.db, tenant.org_id)
     execution_id, approval_id = new_id(), new_id()
     await platform.db.execute(

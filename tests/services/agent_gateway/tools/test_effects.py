@@ -4,6 +4,7 @@ import asyncio
 import random
 import sys
 from asyncio.subprocess import PIPE
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,8 @@ async def test_kills_at_random_moments_duplicate_no_write(open_world: World, ser
         for _ in range(dice.randint(1, 3)):
             process = await _start(caller, what)
             await asyncio.sleep(dice.random() * 0.04)
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
             caught += tools.calls[f"book {what}"]
             caller = await again(caller)
