@@ -120,6 +120,10 @@ class Keeping:
                 failure = Failed(Cause.CONTROL_PLANE_SHUTDOWN, "the gateway went away during the attempt")
                 await self._dispatcher.finish(active, failure)
 
+    async def ended(self, run_ids: list[UUID]) -> list[UUID]:
+        """Those of the processes that run no more, as node-manager knows."""
+        return await self._nodes.ended_runs(run_ids)
+
     async def expire(self) -> list[UUID]:
         """End executions past their deadline; returns them."""
         ended = await self._queue.expire()

@@ -28,6 +28,14 @@ UPDATE virtual_keys SET revoked_at = clock_timestamp()
 WHERE run_id = ANY($1::uuid[]) AND revoked_at IS NULL RETURNING hash
 """
 
+# A process is known to node-manager only some time after it was given its key.
+_HELD = """
+SELECT DISTINCT run_id FROM virtual_keys
+WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+    AND created_at < clock_timestamp() - $1 * interval '1 second' AND run_id > $2
+ORDER BY run_id LIMIT $3
+"""
+
 _SWEEP = """
 DELETE FROM virtual_keys
 WHERE least(revoked_at, expires_at) < clock_timestamp() - interval '1 day'
@@ -91,6 +99,10 @@ class KeyStore:
     async def revoke(self, runs: Sequence[UUID]) -> None:
         """Make the keys of processes worthless."""
         await self._db.execute(_REVOKE, list(runs))
+
+    async def runs(self, older_than_seconds: float, after: UUID, most: int) -> list[UUID]:
+        """Processes that hold good keys since so long, in the order of their ids."""
+        return [row["run_id"] for row in await self._db.fetch(_HELD, older_than_seconds, after, most)]
 
     async def sweep(self) -> None:
         """Forget keys that have been worthless for a day."""

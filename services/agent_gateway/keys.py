@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from services.agent_gateway.key_store import KeyStore
@@ -22,6 +23,9 @@ from services.contracts.agent_gateway import IssueKey, VirtualKey
 KEY_PREFIX = "ap-vk-"
 TOKEN_PREFIX = "ap-vt-"  # noqa: S105 - a prefix, not a secret
 REMEMBERED = 20_000
+# An end that was not told of for so long is looked for.
+UNTOLD_SECONDS = 60.0
+RUNS_AT_ONCE = 1_000
 
 
 class Keys:
@@ -88,6 +92,16 @@ class Keys:
         for hashed, (_, holder) in list(self._found.items()):
             if holder and holder.execution_id == execution_id:
                 del self._found[hashed]
+
+    async def revoke_ended(self, ended: Callable[[list[UUID]], Awaitable[list[UUID]]]) -> int:
+        """Revoke the keys of processes that run no more, whether or not anybody told of their end."""
+        after, revoked = UUID(int=0), 0
+        while runs := await self._store.runs(UNTOLD_SECONDS, after, RUNS_AT_ONCE):
+            gone = await ended(runs)
+            if gone:
+                await self.revoke(*gone)
+            after, revoked = runs[-1], revoked + len(gone)
+        return revoked
 
     async def sweep(self) -> None:
         """Forget keys that have long been worthless."""

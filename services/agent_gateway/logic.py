@@ -284,10 +284,6 @@ class Gateway:
         for execution_id in await self.keeping.expire():
             self.keys.forget(execution_id)
 
-    async def sweep_keys(self) -> None:
-        """Forget keys that have long been worthless."""
-        await self.keys.sweep()
-
 
 def request_hash(wanted: CreateExecution) -> bytes:
     """What must be the same when an idempotency key is used again: the request, and the agent asked."""

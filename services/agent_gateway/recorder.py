@@ -89,13 +89,6 @@ class Recorder:
             source_execution_id=call.source[0] if call.source else None,
             source_seq=call.source[1] if call.source else None,
             effect=call.effect,
-            tokens_in=call.spent.tokens_in,
-            tokens_out=call.spent.tokens_out,
-            tokens_cached=call.spent.tokens_cached,
-            tokens_reasoning=call.spent.tokens_reasoning,
-            cost_nano=call.spent.cost_nano,
-            priced=call.spent.priced,
-            estimated=call.spent.estimated,
             started_at=call.started_at,
             first_byte_at=call.first_byte_at,
             finished_at=self._clock.now(),
@@ -104,6 +97,7 @@ class Recorder:
             response_bytes=b"".join(call.response),
             response_chunks=[len(part) for part in call.response] if call.streamed else [],
             request_patch=call.request_patch,
+            **vars(call.spent),
         )
 
     async def _write(self, taken: list[tuple[Call, NewStep]]) -> Sequence[None]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.agent_gateway import key_loops
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.dispatcher import Dispatcher
@@ -136,7 +137,8 @@ service: Service[Any] = Service(
         every(5, Gateway.refresh, woken_by=lambda gateway: gateway.keeping.look),
         every(3, Gateway.renew),
         every(1, Gateway.take_over),
-        every(3600, Gateway.sweep_keys),
+        every(3600, key_loops.sweep_keys),
+        every(30, key_loops.revoke_ended, exclusive=True),
         every(1, tool_loops.commit_effects, woken_by=lambda g: g.tools.ledger.beginnings.waiting),
         every(1, tool_loops.commit_results, woken_by=lambda g: g.tools.ledger.endings.waiting),
         every(1, tool_loops.end_approvals),

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from services.chassis.client import Client
 from services.chassis.contract import Contract
 from services.contracts.executor import Inventory, InventoryReceipt
@@ -36,6 +38,12 @@ class Cordon(Contract):
     drain: bool = False
 
 
+class Runs(Contract):
+    """Processes of agents, by their run."""
+
+    run_ids: list[UUID] = Field(max_length=10_000)
+
+
 class NodeManagerClient(Client):
     """Speaks to node-manager."""
 
@@ -66,3 +74,7 @@ class NodeManagerClient(Client):
     async def endpoints(self) -> list[Endpoint]:
         """Every ready instance of every service agent, those made for one execution included."""
         return await self._call("GET", "/endpoints", list[Endpoint])
+
+    async def ended_runs(self, run_ids: list[UUID]) -> list[UUID]:
+        """Those of the processes that run no more: ended, lost, replaced, or never known."""
+        return await self._call("POST", "/runs/ended", list[UUID], body=Runs(run_ids=run_ids))

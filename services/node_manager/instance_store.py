@@ -43,6 +43,16 @@ WHERE retired_at IS NULL AND desired_state = 'running' AND observed_ready
     AND observed_state = 'running' AND observed_incarnation = incarnation AND observed_endpoint IS NOT NULL
 """
 
+# What was retired may be ending just now; a node that never said so is not waited for.
+_ENDED = """
+SELECT run.id FROM unnest($1::uuid[]) AS run (id)
+WHERE NOT EXISTS (
+    SELECT FROM agent_instances i WHERE i.run_id = run.id
+        AND (i.retired_at IS NULL OR i.retired_at > clock_timestamp() - interval '5 minutes')
+        AND NOT (i.observed_incarnation = i.incarnation AND i.observed_state IN ('exited', 'lost'))
+)
+"""
+
 _ORPHANS = """
 INSERT INTO node_orphans (node_id, run_id, org_id, agent_id, instance_id, incarnation)
 SELECT $1, run_id, org_id, agent_id, instance_id, incarnation
@@ -122,6 +132,10 @@ class InstanceStore:
     async def forget_orphans(self, connection: Connection, node_ids: Sequence[UUID]) -> None:
         """Drop what lost nodes said last."""
         await connection.execute("DELETE FROM node_orphans WHERE node_id = ANY($1::uuid[])", node_ids)
+
+    async def ended(self, run_ids: Sequence[UUID]) -> list[UUID]:
+        """Those of the processes that run no more."""
+        return [row["id"] for row in await self._db.fetch(_ENDED, run_ids)]
 
     async def endpoints(self) -> list[Endpoint]:
         """Every ready instance of every service agent."""

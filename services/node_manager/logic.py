@@ -139,6 +139,10 @@ class NodeManager:
         """Every ready instance of every service agent; those of a silent node are still worth a try."""
         return await self._instances.endpoints()
 
+    async def ended_runs(self, run_ids: Sequence[UUID]) -> list[UUID]:
+        """Those of the processes that run no more."""
+        return await self._instances.ended(run_ids)
+
     async def _free_name(self, connection: Connection, facts: NodeFacts) -> None:
         holder = await self._nodes.named(connection, facts.name)
         if holder is None or holder.id == facts.node_id:

@@ -9,7 +9,7 @@ from services.chassis.auth import only
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
 from services.contracts.executor import Inventory, InventoryReceipt
-from services.contracts.node_manager import Cordon, Endpoint, Renewal
+from services.contracts.node_manager import Cordon, Endpoint, Renewal, Runs
 from services.contracts.nodes import Node, NodeFacts, NodeLease
 from services.node_manager.logic import NodeManager
 
@@ -48,6 +48,12 @@ async def report_inventory(node_id: UUID, inventory: Inventory, manager: TheNode
 async def cordon_node(node_id: UUID, cordon: Cordon, manager: TheNodes) -> Node:
     """Stop or resume placing instances on a node."""
     return await manager.cordon(node_id, cordon)
+
+
+@router.post("/runs/ended")
+async def find_ended_runs(runs: Runs, manager: TheNodes) -> list[UUID]:
+    """Those of the processes that run no more."""
+    return await manager.ended_runs(runs.run_ids)
 
 
 @router.get("/endpoints")

@@ -31,7 +31,7 @@ from services.contracts.agents import Instance, InstanceState
 from services.contracts.catalog import CALLERS
 from services.contracts.control_brain import RunJob
 from services.contracts.executions import CreateExecution, Execution, NewExecution
-from services.contracts.node_manager import Endpoint
+from services.contracts.node_manager import Endpoint, Runs
 from services.embedded.testing import WorkerStores, free_port
 from services.secrets_manager.settings import SecretsSettings
 from tests.platform import MASTER_KEY, make_agent, make_organisation
@@ -45,6 +45,7 @@ class Neighbours:
     """What node-manager and the brain say in these tests; both answer over the platform's own transport."""
 
     ready: list[Endpoint] = field(default_factory=list)
+    ended: set[UUID] = field(default_factory=set)
     jobs: list[RunJob] = field(default_factory=list)
     stopped: list[UUID] = field(default_factory=list)
     instances: dict[tuple[UUID, int], Instance] = field(default_factory=dict)
@@ -56,6 +57,10 @@ class Neighbours:
         @nodes.get("/endpoints")
         async def endpoints() -> list[Endpoint]:
             return self.ready
+
+        @nodes.post("/runs/ended")
+        async def ended_runs(runs: Runs) -> list[UUID]:
+            return [run_id for run_id in runs.run_ids if run_id in self.ended]
 
         @brain.post("/jobs")
         async def run_job(request: RunJob) -> Instance:

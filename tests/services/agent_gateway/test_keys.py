@@ -126,3 +126,35 @@ async def test_a_key_knows_its_organisation(world: World) -> None:
     assert (await call(world, key.key))[0] == 200
     row = await world.platform.db.fetchrow("SELECT org_id FROM steps WHERE org_id = $1", other)
     assert row is not None
+
+
+async def test_a_key_of_one_execution_is_refused_for_another(world: World) -> None:
+    one, two = await world.create({}, mode="job"), await world.create({}, mode="job")
+    await eventually(lambda: len(world.neighbours.jobs) == 2)
+    mine = await world.key(execution_id=one.id, attempt=1)
+    await world.key(execution_id=two.id, attempt=1)
+    status, document = await call(world, mine.key, **{"X-AgentPlane-Execution-Id": str(two.id)})
+    assert (status, document["error"]["code"]) == (403, "policy_denied")
+    # The trace of another execution does not move the call there either.
+    assert (await call(world, mine.key, traceparent=f"00-{two.id.hex}-1234567890abcdef-01"))[0] == 200
+    assert (await world.client.get(world.org_id, one.id)).steps == 1
+    assert (await world.client.get(world.org_id, two.id)).steps == 0
+    headers = {"Authorization": f"Bearer {mine.key}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        url = f"{world.url}/v1/executions/{two.id}/result"
+        async with session.post(url, json={"output": "stolen"}) as answer:
+            assert answer.status == 403
+
+
+async def test_keys_of_a_process_whose_end_nobody_told_of_are_revoked(world: World) -> None:
+    ended, alive, young = await world.agent(), await world.agent(), await world.agent()
+    await world.platform.db.execute(
+        "UPDATE virtual_keys SET created_at = now() - interval '2 minutes' WHERE run_id = ANY($1::uuid[])",
+        [ended.endpoint.run_id, alive.endpoint.run_id],
+    )
+    world.neighbours.ended |= {ended.endpoint.run_id, young.endpoint.run_id}
+    assert (await call(world, ended.key.key))[0] == 200
+    keys = world.gateway.keys
+    assert await keys.revoke_ended(world.gateway.keeping.ended) >= 1
+    assert (await call(world, ended.key.key))[0] == (await call(world, ended.key.token))[0] == 401
+    assert (await call(world, alive.key.key))[0] == (await call(world, young.key.key))[0] == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -133,6 +134,24 @@ async def test_what_a_node_no_longer_reports_is_lost(platform: TestPlatform) -> 
     assert await observed(platform, run.instance_id) == ("lost", False)
     # An order that is still on its way is not missing.
     assert await observed(platform, waiting.instance_id) == ("pending", False)
+
+
+async def test_which_processes_have_ended_is_told(platform: TestPlatform) -> None:
+    node, manager = facts("a"), executor(platform)
+    await manager.register(node)
+    run, waiting, ending = [await ordered(platform, node) for _ in range(3)]
+    await manager.report(inventory(node, 1, run, ending))
+    await manager.report(inventory(node, 2, run))
+    unknown = new_id()
+    asked = [run.run_id, waiting.run_id, ending.run_id, unknown]
+    assert set(await manager.ended_runs(asked)) == {ending.run_id, unknown}
+    for ago, still in ((timedelta(minutes=1), True), (timedelta(hours=1), False)):
+        await platform.db.execute(
+            "UPDATE agent_instances SET retired_at = now() - $2::interval WHERE id = $1",
+            run.instance_id,
+            ago,
+        )
+        assert (run.run_id not in await manager.ended_runs(asked)) is still
 
 
 async def test_a_new_boot_loses_what_the_old_one_ran(platform: TestPlatform) -> None:
