@@ -50,7 +50,9 @@ async def get_timeline(
 
 
 @router.get("/executions/{execution_id}/steps/{seq}", summary="Show a step in full")
-async def get_timeline_step(execution_id: UUID, seq: Seq, principal: Reader, backend: TheBackend) -> StepDetail:
+async def get_timeline_step(
+    execution_id: UUID, seq: Seq, principal: Reader, backend: TheBackend
+) -> StepDetail:
     """One step with what was sent and what came back."""
     return await backend.clients.observability.step(principal.org_id, execution_id, seq)
 
@@ -112,10 +114,10 @@ async def decide_divergence(
     return await backend.time_travel.decide(principal, execution_id, decision)
 
 
-@router.post("/executions/{execution_id}/masks", summary="Learn masks")
-async def learn_masks(execution_id: UUID, principal: Forker, backend: TheBackend) -> list[Mask]:
-    """Compare a replay with its recording, and propose masks for the dates and ids that changed."""
-    return await backend.time_travel.learn_masks(principal, execution_id)
+@router.post("/executions/{execution_id}/calibrate", status_code=201, summary="Learn masks")
+async def calibrate_execution(execution_id: UUID, principal: Forker, backend: TheBackend) -> Execution:
+    """Replay it once, at no cost, and propose masks for the dates and ids that changed meanwhile."""
+    return await backend.time_travel.calibrate(principal, execution_id)
 
 
 @router.get("/agents/{agent_id}/masks", summary="List masks")

@@ -72,9 +72,9 @@ class TimeTravel:
         """Say what a diverged execution that waits is to do."""
         return await self._gateway.decide(principal.org_id, execution_id, decision, principal.actor)
 
-    async def learn_masks(self, principal: Principal, execution_id: UUID) -> list[Mask]:
-        """Propose masks for what changed between a replay and its recording."""
-        return await self._gateway.learn_masks(principal.org_id, execution_id)
+    async def calibrate(self, principal: Principal, execution_id: UUID) -> Execution:
+        """Replay an execution to learn which places of its requests change."""
+        return await self._gateway.calibrate(principal.org_id, execution_id, principal.actor)
 
     async def masks(self, org_id: UUID, agent_id: UUID, version: int | None) -> list[Mask]:
         """The masks of an agent."""

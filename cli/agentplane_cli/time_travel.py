@@ -187,8 +187,13 @@ def list_masks(context: typer.Context, agent: AgentRef, output: Output = Format.
 
 @masks.command()
 def learn(context: typer.Context, execution: Id, output: Output = Format.TABLE) -> None:
-    """Propose masks from a replay that diverged and went on live."""
-    _show_masks(connect(context).post(f"/time-travel/executions/{execution}/masks"), output)
+    """Replay an execution once, at no cost, and propose masks for what changed meanwhile."""
+    api = connect(context)
+    replayed = waited(api, api.post(f"/time-travel/executions/{execution}/calibrate")["id"])
+    if replayed["diverged_at"]:
+        note(f"not all of it can be masked: {replayed['id']} diverged at step {replayed['diverged_at']}")
+    path = f"/time-travel/agents/{replayed['agent_id']}/masks"
+    _show_masks(api.get(path, version=replayed["agent_version"]), output)
 
 
 @masks.command()

@@ -59,6 +59,9 @@ class ReplayPlan(Contract):
     allow_effects: Literal["ledger", "live"] = "ledger"
     allow_egress: bool = False
     model: str | None = None
+    calibrate: bool = Field(
+        False, description="propose masks for what changed, and go on as if they were approved"
+    )
     child: "ReplayPlan | None" = Field(
         None,
         description="of the child that the step `at_step` calls, when a child was forked within its parent",
@@ -186,9 +189,10 @@ class TimeTravelClient(Client):
         query = {"agent_id": agent_id, "version": version}
         return await self._call("GET", "/masks", list[Mask], org=org_id, query=query)
 
-    async def learn_masks(self, org_id: UUID, execution_id: UUID) -> list[Mask]:
-        """Compare a replay that went on live with its recording, and propose masks for what changed."""
-        return await self._call("POST", f"/executions/{execution_id}/masks", list[Mask], org=org_id)
+    async def calibrate(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:
+        """Replay an execution to learn which places of its requests change, and propose masks for them."""
+        path = f"/executions/{execution_id}/calibrate"
+        return await self._call("POST", path, Execution, org=org_id, query={"actor": actor})
 
     async def decide_mask(self, org_id: UUID, mask_id: UUID, decision: DecideMask, actor: str) -> Mask:
         """Approve or reject a mask."""

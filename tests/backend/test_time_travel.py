@@ -54,8 +54,7 @@ async def test_what_cannot_be_done_says_why(api: httpx.AsyncClient) -> None:
     assert nowhere.status_code == 422 and "has 0 steps" in nowhere.json()["detail"]
     nobody = await api.post(f"{path}/divergence", json={"on_divergence": "live"})
     assert nobody.status_code == 409
-    learnt = await api.post(f"{path}/masks")
-    assert learnt.status_code == 422 and "no replay" in learnt.json()["detail"]
+    assert (await api.post(f"{path}/calibrate")).status_code == 409
     assert (await api.get(f"{path}/diff/{new_id()}")).status_code == 404
 
 

@@ -48,11 +48,22 @@ class Forks:
         if new.fork.with_parent and relation is Relation.FORK:
             plan = await self._within_parent(source, plan)
         wanted = [NewFork(new_id(), plan, relation) for _ in range(new.fork.branches)]
-        made = await self._store.fork(org_id, wanted, new.created_by)
+        return await self._queued(org_id, wanted, new.created_by)
+
+    async def _queued(self, org_id: UUID, wanted: list[NewFork], created_by: str) -> list[Execution]:
+        made = await self._store.fork(org_id, wanted, created_by)
         self._outbox.hurry()
         for each in made:
             self._watchers.expect(each.id, org_id)
         self._wake.set()
+        return made
+
+    async def calibrate(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:
+        """Queue a replay that learns which places of the requests change."""
+        source = await self._executions.get(org_id, execution_id)
+        plan = ReplayPlan(source_execution_id=source.id, calibrate=True)
+        await self._check(source, plan)
+        (made,) = await self._queued(org_id, [NewFork(new_id(), plan, Relation.REPLAY)], actor)
         return made
 
     async def tree(self, org_id: UUID, execution_id: UUID) -> Branch:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.agent_gateway.replay.masks import Masks
 from services.chassis.database import Database
 from services.chassis.errors import NotFound
 from services.chassis.ids import new_id
-from services.contracts.time_travel import LearntMask, Mask
+from services.contracts.time_travel import DecideMask, LearntMask, Mask
 
 _APPROVED = """
 SELECT pointer, pattern FROM replay_masks
@@ -37,11 +36,11 @@ class MaskStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def approved(self, org_id: UUID, agent_id: UUID, version: int) -> Masks:
-        """The masks in use for a version of an agent."""
+    async def approved(self, org_id: UUID, agent_id: UUID, version: int) -> list[tuple[str, str]]:
+        """The masks in use for a version of an agent, as pairs of pointer and pattern."""
         async with self._db.tenant(org_id) as connection:
             rows = await connection.fetch(_APPROVED, agent_id, version)
-        return Masks.of((row["pointer"], row["pattern"]) for row in rows)
+        return [(row["pointer"], row["pattern"]) for row in rows]
 
     async def propose(
         self, org_id: UUID, agent_id: UUID, version: int, learnt_from: UUID, masks: Sequence[LearntMask]
@@ -68,8 +67,9 @@ class MaskStore:
             rows = await connection.fetch(_LIST, agent_id, version)
         return [Mask.model_validate(dict(row)) for row in rows]
 
-    async def decide(self, org_id: UUID, mask_id: UUID, state: str, actor: str) -> Mask:
+    async def decide(self, org_id: UUID, mask_id: UUID, decision: DecideMask, actor: str) -> Mask:
         """Approve or reject a mask."""
+        state = "approved" if decision.approve else "rejected"
         async with self._db.tenant(org_id) as connection:
             row = await connection.fetchrow(_DECIDE, mask_id, state, actor)
         if row is None:

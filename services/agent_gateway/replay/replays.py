@@ -7,7 +7,7 @@ nobody.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +20,11 @@ from services.agent_gateway.records import Active
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.answering import answer_of, answer_with, document_of
 from services.agent_gateway.replay.course import UNANSWERABLE, Astray, Course, GoOut, Serve
+from services.agent_gateway.replay.divergence import MOST_COMPARED
 from services.agent_gateway.replay.documents import as_recorded, key_of, masked_key
 from services.agent_gateway.replay.edits import edited
 from services.agent_gateway.replay.fork_store import ForkStore
+from services.agent_gateway.replay.learning import differing
 from services.agent_gateway.replay.mask_store import MaskStore
 from services.agent_gateway.replay.masks import NO_MASKS, Masks
 from services.agent_gateway.replay.straying import Straying, Verdict
@@ -49,6 +51,7 @@ class _Replaying:
 
     active: Active
     course: Course
+    pairs: list[tuple[str, str]] = field(default_factory=list)
     masks: Masks = NO_MASKS
     straying: "asyncio.Task[Verdict] | None" = None
 
@@ -101,6 +104,8 @@ class Replays:
 
     async def _decided(self, replaying: _Replaying, call: Call, body: dict[str, Any]) -> Answer | None:
         decision = replaying.course.decide(self._keys(replaying, call))
+        if isinstance(decision, Astray) and replaying.active.replay and replaying.active.replay.calibrate:
+            decision = await self._calibrated(replaying, call) or decision
         if isinstance(decision, Serve):
             return await self._serve(replaying, call, decision, body.get("stream") is True)
         if isinstance(decision, Astray):
@@ -188,12 +193,43 @@ class Replays:
         standing = await self._forks.standing(active.id)
         goes_on = standing.diverged_at is not None and standing.on_divergence == "live"
         course = Course(active.id, plan, own, source, diverged=goes_on)
-        masks = await self._masks.approved(org_id, active.agent_id, active.agent_version)
-        if masks.masks:
-            await self._mask(active, course, masks)
-        return _Replaying(active, course, masks)
+        pairs = await self._masks.approved(org_id, active.agent_id, active.agent_version)
+        replaying = _Replaying(active, course)
+        if pairs:
+            await self._mask(replaying, pairs)
+        return replaying
 
-    async def _mask(self, active: Active, course: Course, masks: Masks) -> None:
+    async def _calibrated(self, replaying: _Replaying, call: Call) -> Serve | None:
+        """The recorded call that this one is but for what masks can hide; they are proposed, and used."""
+        active, plan = replaying.active, replaying.active.replay
+        if plan is None or call.kind is not StepKind.LLM:
+            return None
+        left = [each for each in replaying.course.prefix.left if each.call.name == call.name]
+        near = {each.seq: each for each in left[:MOST_COMPARED]}
+        raw = await self._journal.raw(active.org_id, plan.source_execution_id, list(near)) if near else []
+        known = await self._masks.listed(active.org_id, active.agent_id, active.agent_version)
+        rejected = {(each.pointer, each.pattern) for each in known if each.state == "rejected"}
+        request = as_recorded(call.stored_request, active.id, plan.source_execution_id)
+        for step in raw:
+            learnt = list(differing(orjson.loads(step.request_bytes), orjson.loads(request)))
+            pairs = {(each.pointer, each.pattern) for each in learnt} - rejected
+            masks = Masks.of([*replaying.pairs, *pairs])
+            live, recorded = (
+                masked_key(call.kind, call.name, each, masks) for each in (request, step.request_bytes)
+            )
+            if pairs and live == recorded and not near[step.seq].used:
+                near[step.seq].used = True
+                await self._masks.propose(
+                    active.org_id, active.agent_id, active.agent_version, active.id, learnt
+                )
+                await self._mask(replaying, [*replaying.pairs, *pairs])
+                return Serve(near[step.seq])
+        return None
+
+    async def _mask(self, replaying: _Replaying, pairs: list[tuple[str, str]]) -> None:
+        """Have recorded model calls found by their keys under these masks too."""
+        active, course, masks = replaying.active, replaying.course, Masks.of(pairs)
+        replaying.pairs, replaying.masks = pairs, masks
         for part in (course.prefix, course.later):
             calls = {each.seq: each for each in part.left if each.call.kind is StepKind.LLM}
             found = calls and next(iter(calls.values())).execution_id

@@ -44,10 +44,12 @@ async def decide_divergence(
     return await gateway.time_travel.forks.decide(org_id, execution_id, decision, actor)
 
 
-@router.post("/executions/{execution_id}/masks")
-async def learn_masks(execution_id: UUID, org_id: TheOrg, gateway: TheGateway) -> list[Mask]:
-    """Propose masks for what changed between a recording and its replay."""
-    return await gateway.time_travel.masks.learn(org_id, execution_id)
+@router.post("/executions/{execution_id}/calibrate", status_code=201)
+async def calibrate_execution(
+    execution_id: UUID, org_id: TheOrg, gateway: TheGateway, actor: Actor
+) -> Execution:
+    """Replay an execution to learn masks."""
+    return await gateway.time_travel.forks.calibrate(org_id, execution_id, actor)
 
 
 @router.get("/masks")

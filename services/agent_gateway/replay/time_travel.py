@@ -9,7 +9,6 @@ from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.replay.comparing import Comparisons
 from services.agent_gateway.replay.fork_store import ForkStore
 from services.agent_gateway.replay.forks import Forks
-from services.agent_gateway.replay.learning import Masking
 from services.agent_gateway.replay.mask_store import MaskStore
 from services.agent_gateway.replay.replays import Replays
 from services.agent_gateway.replay.straying import Straying
@@ -24,7 +23,7 @@ class TimeTravel:
 
     replays: Replays
     forks: Forks
-    masks: Masking
+    masks: MaskStore
     comparisons: Comparisons
 
 
@@ -42,6 +41,6 @@ def time_travel(
     return TimeTravel(
         replays=Replays(journal, forks, masks, straying, active),
         forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs),
-        masks=Masking(masks, executions, journal),
+        masks=masks,
         comparisons=Comparisons(executions, journal),
     )
