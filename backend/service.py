@@ -164,6 +164,7 @@ service = Service(
     roles=["tenant", "system"],
     uses_cache=True,
     edge=True,
+    public_paths=open_paths(),
     listens_as=["frontend"],
     front=front,
     stop=Backend.close,

@@ -8,9 +8,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import __version__
-from services.chassis.auth import ServiceAuth
+from services.chassis.auth import OPEN_PATHS, ServiceAuth
 from services.chassis.errors import PlatformError, TooLarge, Unavailable
 from services.chassis.metrics import MeasureRequests
+from services.chassis.openapi import describe
 from services.chassis.problem import install_problem_handlers, send_problem
 from services.chassis.resources import Resources
 from services.chassis.service import Service
@@ -47,6 +48,7 @@ def api_of(service: Service[Any]) -> FastAPI:
     install_problem_handlers(app)
     for router in service.routes:
         app.include_router(router)
+    describe(app, edge=service.edge, public_paths=OPEN_PATHS | service.public_paths)
     return app
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import (
@@ -66,7 +67,10 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem_response(_from_http(error, request), request.url.path)
+        response = problem_response(_from_http(error, request), request.url.path)
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+        return response
 
     async def database_error(request: Request, error: Exception) -> Response:
         return problem_response(_from_database(error), request.url.path)
@@ -111,6 +115,21 @@ def _from_http(error: HTTPException, request: Request) -> PlatformError:
     if error.status_code == 400:
         return Malformed(str(error.detail))
     return from_problem(error.status_code, {"detail": str(error.detail)})
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What the path takes: all methods, while a route knows only its own."""
+    included = [getattr(route, "original_router", None) for route in request.app.router.routes]
+    routes = [
+        *request.app.router.routes,
+        *(route for router in included if router is not None for route in router.routes),
+    ]
+    return {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(request.url.path)
+        for method in route.methods or ()
+    }
 
 
 def _from_database(error: Exception) -> PlatformError:

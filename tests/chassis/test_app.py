@@ -1,6 +1,7 @@
 """The guards of every port: who may call, how much, and what a failure looks like."""
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import aiohttp
 import orjson
@@ -30,7 +31,7 @@ async def call(
     path: str,
     headers: Mapping[str, str] | None = None,
     data: object = None,
-) -> tuple[int, dict[str, object], Mapping[str, str]]:
+) -> tuple[int, dict[str, Any], Mapping[str, str]]:
     async with ClientSession() as session:
         url = platform.url(NAME) + path
         async with session.request(method, url, headers=headers, data=data) as answer:
@@ -144,8 +145,19 @@ async def test_retry_after_is_a_header_too(platform: TestPlatform) -> None:
 
 
 async def test_the_wrong_method_is_a_problem(platform: TestPlatform) -> None:
-    status, document, _ = await call(platform, "DELETE", "/who", key(platform))
-    assert (status, document["code"]) == (405, "method_not_allowed")
+    status, document, headers = await call(platform, "DELETE", "/who", key(platform))
+    assert (status, document["code"], headers["Allow"]) == (405, "method_not_allowed", "GET")
+
+
+async def test_the_document_names_failures_and_the_credential(platform: TestPlatform) -> None:
+    _, document, _ = await call(platform, "GET", "/openapi.json", key(platform))
+    assert document["security"] == [{"serviceKey": []}]
+    assert document["components"]["securitySchemes"]["serviceKey"]["name"] == "X-Service-API-Key"
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    answers = document["paths"]["/things"]["post"]["responses"]
+    problem = {"$ref": "#/components/schemas/Problem"}
+    assert answers["default"]["content"] == {"application/problem+json": {"schema": problem}}
+    assert set(answers) == {"200", "default"}
 
 
 async def test_probes_and_metrics_are_open(platform: TestPlatform) -> None:

@@ -1,0 +1,135 @@
+"""
+schemathesis drives every route of every service from its OpenAPI document, as a stranger with a key would.
+
+No answer is a 5xx, every answer is what the document says, and no route that asks for a credential goes
+without. A sample runs in the suite; `make soak` sends at least 100,000 requests.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Header
+from pydantic import BaseModel
+
+from services import assembly
+from services.chassis.openapi import describe
+from services.chassis.runner import listen_on, server_for
+from services.chassis.testing import TestPlatform
+from services.embedded.testing import WorkerStores
+from services.secrets_manager.settings import SecretsSettings
+from tests.backend.conftest import BESIDE, Tenant, backend_settings, make_tenant
+from tests.platform import MASTER_KEY, platform_of
+from tests.soak import SOAK, count
+
+NAMES = ["backend", *BESIDE]
+EXAMPLES = count(2, 500)
+ROOT, HOOKS = Path(__file__).parents[2], "tests.services.schemathesis_hooks"
+PHASES = "examples,coverage,fuzzing,stateful" if SOAK else "fuzzing"
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+    "use_after_free",
+)
+# It waits on purpose.
+LEFT_OUT = ("/api/v1/executions/{execution_id}/wait",)
+
+pytestmark = pytest.mark.drill
+
+
+class Number(BaseModel):
+    """What a route of the test says it answers."""
+
+    number: int
+
+
+@pytest.fixture(scope="module")
+async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
+    settings = backend_settings(requests_per_minute=100_000_000, requests_at_once=10_000)
+    overrides = [SecretsSettings(master_key=MASTER_KEY), settings]
+    async with platform_of(NAMES, stores.environment(), listen=True, overrides=overrides) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+async def tenant(platform: TestPlatform) -> Tenant:
+    return await make_tenant(platform)
+
+
+def credentials(platform: TestPlatform, tenant: Tenant, service: str) -> list[str]:
+    """The headers of whoever may call the service."""
+    if service == "backend":
+        return [f"Authorization: Bearer {tenant.key}"]
+    keys = platform.running.platform.service_keys
+    return [f"X-Service-API-Key: {keys['backend']}", f"X-AgentPlane-Org: {tenant.org_id}"]
+
+
+async def driven(url: str, credentials: list[str], report: Path) -> dict[str, Any]:
+    """What schemathesis found; the whole of its output when it could not run."""
+    headers = [part for each in credentials for part in ("--header", each)]
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).parent / "schemathesis",
+        "--no-color", "run", f"{url}/openapi.json", *headers,
+        "--phases", PHASES, "--max-examples", str(EXAMPLES), "--checks", ",".join(CHECKS),
+        "--no-shrink", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all",
+        "--request-timeout", "60", "--report", "json", "--report-json-path", report,
+        *(part for path in LEFT_OUT for part in ("--exclude-path", path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=report.parent,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert report.exists(), output.decode()
+    found: dict[str, Any] = json.loads(report.read_text())
+    found["output"] = output.decode()
+    return found
+
+
+def operations(service: str) -> int:
+    return sum(bool(router.routes) for router in assembly.load(service).routes)
+
+
+@pytest.mark.parametrize("service", [name for name in NAMES if operations(name)])
+async def test_every_route_answers_as_its_document_says(
+    platform: TestPlatform, tenant: Tenant, service: str, tmp_path: Path
+) -> None:
+    headers = credentials(platform, tenant, service)
+    found = await driven(platform.url(service), headers, tmp_path / "report.json")
+    assert found["test_cases"]["generated"] > 0 and not found["errors"], found["output"]
+    assert not found["failures"], found["output"][-20_000:]
+
+
+async def test_what_is_wrong_would_be_found(tmp_path: Path) -> None:
+    async def crashing() -> None:
+        raise ZeroDivisionError
+
+    async def lying() -> Any:
+        return {"number": "none"}
+
+    async def open_to_all(authorization: str | None = Header(None)) -> dict[str, str]:
+        return {"secret": "for everybody"}
+
+    app = FastAPI()
+    app.add_api_route("/crashing", crashing)
+    app.add_api_route("/lying", lying, responses={200: {"model": Number}})
+    app.add_api_route("/open", open_to_all)
+    describe(app, edge=True, public_paths={"/crashing", "/lying"})
+    server, bound = server_for(app), listen_on("127.0.0.1", 0)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        found = await driven(url, ["Authorization: Bearer some"], tmp_path / "report.json")
+    finally:
+        server.should_exit = True
+        await serving
+    assert {each["type"] for each in found["failures"]} >= {"ServerError", "JsonSchemaError", "IgnoredAuth"}
