@@ -76,6 +76,9 @@ async def test_held_calls_are_decided_by_those_who_may(platform: TestPlatform, t
         decided = await owner.post(f"/approvals/{held}/decision", json={"approve": True, "comment": "ok"})
         assert (decided.json()["state"], decided.json()["comment"]) == ("approved", "ok")
         assert decided.json()["decided_by"].startswith("key:")
+        events = (await owner.get("/events", params={"limit": 5})).json()["items"]
+        (event,) = [each for each in events if each["type"] == "approval.changed"]
+        assert (event["subject_id"], event["data"]["state"]) == (str(held), "approved")
         contrary = await owner.post(f"/approvals/{held}/decision", json={"approve": False})
         assert (contrary.status_code, contrary.json()["code"]) == (409, "illegal_state")
         page = (await owner.get("/approvals", params={"limit": 1})).json()

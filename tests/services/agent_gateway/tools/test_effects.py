@@ -189,6 +189,22 @@ async def test_forks_repeat_no_effects_unless_allowed(
         assert steps[0].source_execution_id == source.execution.id and steps[0].source_seq == 1
 
 
+async def test_a_forks_prefix_counts_in_its_ledger(open_world: World, serve: ServeTools) -> None:
+    tools = await serve()
+    await register(open_world, tools)
+    source = await agent(open_world)
+    said = [await source.call("book"), await source.call("look"), await source.call("book")]
+    fork = await _fork(open_world, source, "ledger", at_step=3)
+    assert [await fork.call("book"), await fork.call("look"), await fork.call("book")] == said
+    assert await fork.call("book") == "did book x 3"
+    steps = await fork.steps()
+    assert [step.served_from for step in steps] == ["journal", "journal", "ledger", "live"]
+    assert [step.source_seq for step in steps] == [1, 2, 3, None]
+    rows = {row["ordinal"]: row["source_seq"] for row in await _effects(open_world, fork.execution)}
+    assert rows == {0: 1, 1: 3, 2: None}
+    assert tools.calls == {"book x": 3, "look x": 1}
+
+
 async def test_an_override_decides_what_a_tool_does(open_world: World, serve: ServeTools) -> None:
     tools = await serve()
     await register(open_world, tools, effects={"book": Effect.READ})
@@ -235,13 +251,13 @@ async def _start(caller: Agent, what: str) -> asyncio.subprocess.Process:
     return process
 
 
-async def _fork(world: World, source: Agent, allow_effects: str) -> Agent:
+async def _fork(world: World, source: Agent, allow_effects: str, at_step: int = 1) -> Agent:
     fork = await agent(world)
     active = world.gateway._active.get(fork.execution.id)
     assert active is not None
     plan: dict[str, Any] = {
         "source_execution_id": source.execution.id,
-        "at_step": 1,
+        "at_step": at_step,
         "on_divergence": "live",
         "allow_effects": allow_effects,
     }

@@ -9,10 +9,13 @@ import pytest
 from mcp import MCPError
 
 from services.agent_gateway.replay.keys import tool_key
-from services.chassis.errors import AlreadyExists, Invalid, UnsafeUrl
+from services.agent_gateway.tools import responder
+from services.chassis.errors import AlreadyExists, Invalid, NotFound, UnsafeUrl
+from services.chassis.ids import new_id
 from services.contracts.secrets_manager import PutSecret, SecretsManagerClient
 from services.contracts.steps import Effect, StepKind
-from services.contracts.tools import ToolsClient, authorization_path
+from services.contracts.tools import PutMcpServer, ToolsClient, authorization_path
+from tests.platform import make_organisation
 from tests.services.agent_gateway.conftest import World
 from tests.services.agent_gateway.tools.conftest import (
     LEGACY,
@@ -20,6 +23,7 @@ from tests.services.agent_gateway.tools.conftest import (
     ServeTools,
     agent,
     register,
+    set_policy,
     text,
 )
 
@@ -102,13 +106,11 @@ async def test_all_servers_on_one_endpoint(open_world: World, serve: ServeTools)
     assert sum(tools.calls.values()) == 1
 
 
-async def post(
-    caller: Any, path: str, raw: bytes, **headers: str
-) -> tuple[int, bytes, "aiohttp.typedefs.LooseHeaders"]:
+async def post(caller: Any, path: str, raw: bytes, **headers: str) -> tuple[int, bytes, dict[str, str]]:
     sent = {**caller.headers, "Content-Type": "application/json", **headers}
     url = f"{caller.world.url}{path}"
     async with aiohttp.ClientSession() as session, session.post(url, data=raw, headers=sent) as answer:
-        return answer.status, await answer.read(), answer.headers
+        return answer.status, await answer.read(), dict(answer.headers)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +206,60 @@ async def test_private_addresses_and_taken_names_are_refused(open_world: World, 
     tools.url = "http://10.0.0.7/mcp"
     with pytest.raises(UnsafeUrl):
         await register(open_world, tools, "inside")
+
+
+async def test_a_long_call_keeps_its_connection_alive(
+    open_world: World, serve: ServeTools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responder, "KEEP_ALIVE_SECONDS", 0.05)
+    tools = await serve()
+    await register(open_world, tools)
+    caller = await agent(open_world)
+    tools.hold = asyncio.Event()
+    params = {"name": "book", "arguments": {"what": "x"}}
+    raw = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    streaming = asyncio.create_task(
+        post(caller, "/mcp/mock", raw, Accept="application/json, text/event-stream")
+    )
+    plain = asyncio.create_task(post(caller, "/mcp/mock", raw, Accept="application/json"))
+    await asyncio.sleep(0.5)
+    tools.hold.set()
+    (_, streamed, headers), (_, whole, _) = await streaming, await plain
+    assert headers["Content-Type"].startswith("text/event-stream") and streamed.count(b": waiting") > 2
+    assert b"did book x" in streamed.splitlines()[-2] and "result" in json.loads(whole)
+    texts = [step.response_text for step in await caller.steps()]
+    assert whole.decode() in texts and all("waiting" not in str(text) for text in texts)
+
+
+async def test_servers_of_another_organisation_do_not_exist(open_world: World, serve: ServeTools) -> None:
+    tools = await serve()
+    other = await make_organisation(open_world.platform.db)
+    client = open_world.platform.client(ToolsClient)
+    put = {"id": new_id(), "name": "theirs", "url": tools.url, "has_authorization": False}
+    server = await client.put_server(other, PutMcpServer(**put, effects={}, agents=None))
+    caller = await agent(open_world)
+    async with caller.client() as mine:
+        assert not [tool for tool in (await mine.list_tools()).tools if tool.name.startswith("theirs")]
+        with pytest.raises(MCPError):
+            await mine.call_tool("theirs__book", {"what": "x"})
+    with pytest.raises(NotFound):
+        await client.get_server(open_world.org_id, server.id)
+    with pytest.raises(NotFound):
+        await client.delete_server(open_world.org_id, server.id)
+    assert not tools.calls
+
+
+async def test_a_call_that_belongs_to_no_known_execution(open_world: World, serve: ServeTools) -> None:
+    tools = await serve()
+    await register(open_world, tools)
+    caller = await agent(open_world)
+    caller.key = (await open_world.key()).key
+    caller.headers = {"Authorization": f"Bearer {caller.key}"}
+    assert await caller.call("book") == "did book x 1"
+    await set_policy(open_world, tools=[{"tool": "mock/*", "action": "approve"}])
+    assert "not known which execution" in await caller.call("book")
+    assert not await caller.steps()
+    rows = await open_world.platform.db.fetch(
+        "SELECT execution_id FROM steps WHERE org_id = $1 AND name = 'mock/book'", open_world.org_id
+    )
+    assert [row["execution_id"] for row in rows] == [None, None]
