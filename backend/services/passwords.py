@@ -52,13 +52,17 @@ class Passwords:
         """Whether a hash was made with weaker parameters than today's."""
         return self._hasher.check_needs_rehash(password_hash)
 
+    def refuse_when_full(self) -> None:
+        """Turn a login away while too many wait, before it has cost anything."""
+        if self._waiting >= MOST_WAITING:
+            raise RateLimited("too many people log in at this moment", retry_after=2)
+
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False)
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MOST_WAITING:
-            raise RateLimited("too many people log in at this moment", retry_after=2)
+        self.refuse_when_full()
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

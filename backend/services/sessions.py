@@ -119,6 +119,7 @@ class Sessions:
 
     async def _check_password(self, login: Login, address: str | None) -> Account:
         password = login.password.get_secret_value()
+        self._passwords.refuse_when_full()
         async with self._lockout.attempt(login.email, address) as attempt:
             account = await self._identities.account(login.email)
             known = account.password_hash if account and account.active else None
