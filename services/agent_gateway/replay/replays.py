@@ -169,7 +169,8 @@ class Replays:
             raise
         if verdict == "fail":
             message = f"step {call.seq} of this replay diverged from its recording: {reason}"
-            raise Refused(409, "diverged", message, Cause.DIVERGED)
+            # Not 409: the SDKs would try that again.
+            raise Refused(422, "diverged", message, Cause.DIVERGED)
         replaying.course.diverged = True
 
     async def _replaying(self, active: Active) -> _Replaying:
@@ -200,7 +201,7 @@ class Replays:
         return replaying
 
     async def _calibrated(self, replaying: _Replaying, call: Call) -> Serve | None:
-        """The recorded call that this one is but for what masks can hide; they are proposed, and used."""
+        """The recorded call that this one is, but for what masks can hide; they are proposed and used."""
         active, plan = replaying.active, replaying.active.replay
         if plan is None or call.kind is not StepKind.LLM:
             return None

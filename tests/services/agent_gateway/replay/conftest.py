@@ -34,6 +34,8 @@ class Travel:
         self.upstream = upstream
         self.client = world.platform.client(TimeTravelClient, "backend")
         self.processes: dict[UUID, subprocess.Popen[bytes]] = {}
+        self.command = [sys.executable, str(AGENT)]
+        self.environment: dict[str, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
         world.neighbours.on_job = self._job
 
@@ -52,8 +54,9 @@ class Travel:
         named = {"execution_id": request.execution_id, "attempt": request.attempt} if request else {}
         key = await world.key(agent_id=agent_id, instance_id=instance_id, run_id=run_id, **named)
         self.processes[run_id] = subprocess.Popen(
-            [sys.executable, str(AGENT), str(port)],
+            [*self.command, str(port)],
             env={
+                **self.environment,
                 "PATH": os.environ["PATH"],
                 "OPENAI_API_KEY": key.key,
                 "OPENAI_BASE_URL": f"{world.url}/v1",

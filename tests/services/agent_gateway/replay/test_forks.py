@@ -9,6 +9,7 @@ from services.contracts.executions import Execution
 from services.contracts.time_travel import Edit
 from tests.services.agent_gateway.conftest import eventually
 from tests.services.agent_gateway.replay.conftest import Travel
+from tests.soak import count
 
 
 async def test_a_fork_at_15_of_20_pays_for_six_calls_at_most(travel: Travel) -> None:
@@ -68,9 +69,10 @@ async def test_parallel_calls_replay_in_whatever_order_they_come(travel: Travel,
     source = await travel.run({"parallel": 5, "rounds": 2, "identical": identical})
     calls = travel.upstream.calls
     assert calls == source.steps == 14
-    for replay in await travel.fork(source, branches=3):
-        assert (replay.status, replay.diverged_at) == ("succeeded", None), replay.error
-        assert replay.output["heard"] == source.output["heard"]
+    for _ in range(count(1, 12)):
+        for replay in await travel.fork(source, branches=5):
+            assert (replay.status, replay.diverged_at) == ("succeeded", None), replay.error
+            assert replay.output["heard"] == source.output["heard"]
     assert travel.upstream.calls == calls
 
 
