@@ -215,9 +215,9 @@ def _free(port: int) -> bool:
 
 
 @contextmanager
-def live_platform(home: Path) -> Iterator[LivePlatform]:
-    """A platform for the time of a test."""
-    platform = LivePlatform(home)
+def live_platform(home: Path, platform: LivePlatform | None = None) -> Iterator[LivePlatform]:
+    """A platform for the time of a test; another kind of one when it is given."""
+    platform = platform or LivePlatform(home)
     platform.prepare()
     try:
         platform.up()
