@@ -12,6 +12,7 @@ from agentplane_cli import (
     brain,
     budgets,
     completion,
+    conformance,
     connection,
     contexts,
     deploying,
@@ -69,6 +70,7 @@ app.command()(session.login)
 app.command()(session.logout)
 app.command()(session.whoami)
 app.command()(deploying.deploy_agent)
+app.command()(conformance.conformance)
 app.add_typer(agents.app, name="agents")
 app.command()(running.run)
 app.add_typer(executions.app, name="executions")

@@ -120,6 +120,11 @@ def _complete(api: Api, body: dict[str, Any], folder: Path | None) -> None:
         return
     if "docker_image" in body:
         raise Failure("give --image or --folder, not both", Exit.USAGE)
+    upload_folder(api, body, folder)
+
+
+def upload_folder(api: Api, body: dict[str, Any], folder: Path) -> None:
+    """Pack and upload a folder, and name it in the body with the command that starts it."""
     usual = body.get("command") or default_command(folder)
     if usual is None:
         raise Failure(f"it is not clear how {folder} is started; give --command", Exit.USAGE)

@@ -18,7 +18,7 @@ from tests.flows.live import CHECKOUT, EMAIL, LivePlatform
 
 pytestmark = pytest.mark.xdist_group("live")
 
-SCENARIOS = ("session", "tabs", "lockout", "agent", "keys", "memory", "fork")
+SCENARIOS = ("session", "tabs", "lockout", "agent", "keys", "memory", "fork", "problems", "pages")
 FRONTEND = CHECKOUT / "frontend"
 WITHIN_SECONDS = 170
 
