@@ -38,6 +38,7 @@ from services.agent_gateway.spending.spending import Spending
 from services.agent_gateway.tools import loops as tool_loops
 from services.agent_gateway.tools.routes import router as tools_router
 from services.agent_gateway.tools.toolbox import Toolbox
+from services.agent_gateway.tools.waiting import Waiting
 from services.agent_gateway.upstreams import Upstreams
 from services.agent_gateway.watching import Watchers
 from services.chassis.ids import new_id
@@ -76,7 +77,8 @@ def build(resources: Resources) -> Gateway:
     calls = ModelCalls(gates, upstreams, recorder, redaction, clock, settings.max_call_bytes)
     memory = MemoryDoor(resources.client(MemoryVectorEngineClient), gates, recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
-    tools = Toolbox(resources, settings, gates, spending.policies, recorder, dispatcher)
+    waiting = Waiting(active, dispatcher.transitions, watchers)
+    tools = Toolbox(resources, settings, gates, spending.policies, recorder, waiting)
     doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results, *tools.doors]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)

@@ -18,6 +18,7 @@ from services.agent_gateway.tools.child_store import ChildStore
 from services.agent_gateway.tools.effects import Described
 from services.agent_gateway.tools.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, Json, RpcError, tool_error
 from services.agent_gateway.tools.providers import Order
+from services.agent_gateway.tools.waiting import Waiting
 from services.chassis.clock import Clock
 from services.chassis.contract import Request
 from services.chassis.errors import PlatformError, Unavailable
@@ -69,9 +70,12 @@ class AgentTools:
     name = "agents"
     kind = StepKind.A2A
 
-    def __init__(self, backend: BackendClient, store: ChildStore, clock: Clock, most_depth: int) -> None:
+    def __init__(
+        self, backend: BackendClient, store: ChildStore, waiting: Waiting, clock: Clock, most_depth: int
+    ) -> None:
         self._backend = backend
         self._store = store
+        self._waiting = waiting
         self._clock = clock
         self._most_depth = most_depth
 
@@ -145,8 +149,11 @@ class AgentTools:
                 parent_step=order.call.seq,
             ),
         )
-        while asked.wait and not child.status.terminal:
-            child = await self._executions.wait(org_id, child.id, WAIT_SECONDS)
+        if not asked.wait:
+            return child
+        async with self._waiting.during(active, ExecutionStatus.WAITING_FOR_CHILD):
+            while not child.status.terminal:
+                child = await self._executions.wait(org_id, child.id, WAIT_SECONDS)
         return child
 
     async def _again(self, call: Call, active: Active, target: CallableAgent) -> dict[str, Any]:

@@ -8,13 +8,12 @@ While anything of an execution waits, its status says so.
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.agent_gateway.dispatcher import Dispatcher
-from services.agent_gateway.records import Active, Transition
+from services.agent_gateway.records import Active
 from services.agent_gateway.tools.approval_store import ApprovalStore, NewApproval
+from services.agent_gateway.tools.waiting import Waiting
 from services.chassis.contract import Page
 from services.chassis.errors import IllegalState, Invalid
 from services.chassis.outbox import Outbox
@@ -23,18 +22,16 @@ from services.contracts.tools import Approval, ApprovalState, Decide
 
 # A decision wakes who waits at once; this is for one that was written by another process.
 LOOK_SECONDS = 1.0
-WAITING, RUNNING = ExecutionStatus.WAITING_FOR_APPROVAL, ExecutionStatus.RUNNING
 
 
 class Approvals:
     """Holds calls, and lets them go when somebody decided."""
 
-    def __init__(self, store: ApprovalStore, dispatcher: Dispatcher, outbox: Outbox) -> None:
+    def __init__(self, store: ApprovalStore, waiting: Waiting, outbox: Outbox) -> None:
         self._store = store
-        self._dispatcher = dispatcher
+        self._waiting = waiting
         self._outbox = outbox
         self._decided: dict[UUID, asyncio.Event] = {}
-        self._waiting: Counter[UUID] = Counter()
 
     async def wait(self, active: Active, new: NewApproval) -> Approval:
         """The approval of a call once it is decided, expired or cancelled."""
@@ -43,19 +40,18 @@ class Approvals:
         if approval.state is not ApprovalState.PENDING:
             return approval
         changed = self._decided.setdefault(approval.id, asyncio.Event())
-        await self._enter(active)
         try:
-            while approval.state is ApprovalState.PENDING:
-                # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes with the event.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await changed.wait()
-                changed.clear()
-                approval = await self._store.get(new.org_id, approval.id)
+            async with self._waiting.during(active, ExecutionStatus.WAITING_FOR_APPROVAL):
+                while approval.state is ApprovalState.PENDING:
+                    # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes with the event.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await changed.wait()
+                    changed.clear()
+                    approval = await self._store.get(new.org_id, approval.id)
             return approval
         finally:
             self._decided.pop(approval.id, None)
-            await self._leave(active)
 
     async def decide(self, org_id: UUID, approval_id: UUID, decision: Decide, actor: str) -> Approval:
         """Approve or reject a call that waits; saying the same again changes nothing."""
@@ -103,26 +99,3 @@ class Approvals:
             event = self._decided.get(approval.id)
             if event is not None:
                 event.set()
-
-    async def _enter(self, active: Active) -> None:
-        self._waiting[active.id] += 1
-        if not active.status.terminal and active.status is not WAITING:
-            await self._dispatcher.change(active, _to(active, WAITING))
-
-    async def _leave(self, active: Active) -> None:
-        self._waiting[active.id] -= 1
-        if self._waiting[active.id] <= 0:
-            del self._waiting[active.id]
-            if active.status is WAITING:
-                await self._dispatcher.change(active, _to(active, RUNNING))
-
-
-def _to(active: Active, status: ExecutionStatus) -> Transition:
-    return Transition(
-        execution_id=active.id,
-        epoch=active.epoch,
-        status=status,
-        actor="agent-gateway",
-        failures=active.failures,
-        totals=active.totals,
-    )

@@ -1,6 +1,5 @@
 """Everything about tools, put together."""
 
-from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.doors import Door
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.recorder import Recorder
@@ -22,6 +21,7 @@ from services.agent_gateway.tools.providers import Providers
 from services.agent_gateway.tools.server_store import ServerStore
 from services.agent_gateway.tools.servers import Servers
 from services.agent_gateway.tools.upstream import McpUpstream
+from services.agent_gateway.tools.waiting import Waiting
 from services.agent_gateway.tools.wire import Wire
 from services.chassis.resources import Resources
 from services.chassis.safe_http import SafeSession
@@ -40,7 +40,7 @@ class Toolbox:
         gates: Gates,
         policies: Policies,
         recorder: Recorder,
-        dispatcher: Dispatcher,
+        waiting: Waiting,
     ) -> None:
         clock, db, most = resources.clock, resources.db, settings.max_call_bytes
         self._http = SafeSession(resources.egress, total_seconds=None, most_connections=1000)
@@ -50,8 +50,10 @@ class Toolbox:
         self.catalogue = Catalogue(upstream, clock)
         self.servers = Servers(store, resources.egress, clock)
         self.ledger = Ledger(effects)
-        self.approvals = Approvals(ApprovalStore(db), dispatcher, resources.outbox)
-        self.agents = AgentTools(resources.client(BackendClient), ChildStore(db), clock, settings.agent_depth)
+        self.approvals = Approvals(ApprovalStore(db), waiting, resources.outbox)
+        self.agents = AgentTools(
+            resources.client(BackendClient), ChildStore(db), waiting, clock, settings.agent_depth
+        )
         memory = MemoryTools(resources.client(MemoryVectorEngineClient))
         providers = Providers([memory, self.agents], self.servers, self.catalogue, upstream)
         carrier = Carrier(gates, policies, effects, self.ledger, self.approvals)

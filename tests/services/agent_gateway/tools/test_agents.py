@@ -37,6 +37,7 @@ async def test_a_child_answers_its_parent_once(world: World) -> None:
     caller = await agent(world)
     status, answer = await invoke(caller, "worker", input={"do": "echo"}, thread_id="t")
     assert (status, answer["status"], answer["output"]["echo"]) == (200, "succeeded", {"do": "echo"})
+    await eventually(lambda: _status(world, caller.execution.id, ExecutionStatus.RUNNING))
     child = await world.client.get(world.org_id, answer["execution_id"])
     assert (child.relation, child.parent_execution_id, child.parent_step) == (
         Relation.CHILD, caller.execution.id, 1,
@@ -56,11 +57,15 @@ async def test_an_attempt_that_died_while_waiting_finds_its_child(world: World) 
     wanted = {"do": "sleep", "seconds": 1.5}
     calling = asyncio.create_task(invoke(caller, "worker", input=wanted))
     await eventually(lambda: _children(caller))
+    await eventually(lambda: _status(world, caller.execution.id, ExecutionStatus.WAITING_FOR_CHILD))
     calling.cancel()
     await asyncio.gather(calling, return_exceptions=True)
     second = await again(caller)
     status, answer = await invoke(second, "worker", input=wanted)
     assert status == 200 and await _children(caller) == [answer["execution_id"]]
+    # The call that outlasted the first attempt has not touched the second one.
+    active = world.gateway._active.get(caller.execution.id)
+    assert active is not None and active.attempt == 2
 
 
 async def test_a_child_ends_with_its_parent(world: World) -> None:

@@ -48,7 +48,7 @@ async def test_an_approved_call_goes_on_within_a_second(open_world: World, serve
     assert (approval.server, approval.tool, approval.arguments) == ("mock", "refund", {"what": "x"})
     assert (approval.state, approval.agent_id) == (ApprovalState.PENDING, open_world.agent_id)
     assert "mock/refund" in approval.reason and approval.step_seq == 2
-    assert await caller.status() == "waiting_for_approval"
+    await eventually(lambda: _is(caller, "waiting_for_approval"))
     assert tools.calls == {"book x": 1}
     decided = await inbox.decide(approval, True)
     assert (decided.state, decided.decided_by) == (ApprovalState.APPROVED, "user:ada")
