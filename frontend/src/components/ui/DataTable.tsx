@@ -62,7 +62,7 @@ export function DataTable<Row extends RowData>({ columns, data, rowId, href, onO
   const after = items ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
   const opens = Boolean(href ?? onOpen);
   const open = (row: Row) => (href ? router.push(href(row)) : onOpen?.(row));
-  const narrow = (id: string) => cx(wideOnly.includes(id) && "max-md:hidden", grow === id && "w-full max-w-0 min-w-32");
+  const narrow = (id: string) => cx(wideOnly.includes(id) && "max-md:hidden", grow === id ? "w-full max-w-0 min-w-32" : "max-w-md");
 
   function onKey(event: KeyboardEvent<HTMLTableRowElement>, row: Row) {
     if (event.target !== event.currentTarget) return;
@@ -115,7 +115,7 @@ export function DataTable<Row extends RowData>({ columns, data, rowId, href, onO
               className={cx("h-9 border-b border-line last:border-0", opens && "cursor-pointer hover:bg-hover focus-visible:-outline-offset-2")}
             >
               {row.getAllCells().map((cell) => (
-                <td key={cell.id} className={cx("max-w-md truncate px-3 py-1", narrow(cell.column.id))}>
+                <td key={cell.id} className={cx("truncate px-3 py-1", narrow(cell.column.id))}>
                   <table.FlexRender cell={cell} />
                 </td>
               ))}

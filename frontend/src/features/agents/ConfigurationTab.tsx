@@ -8,7 +8,7 @@ import { Panel } from "@/components/ui/Panel";
 import { Problem } from "@/components/ui/states";
 import { useToasts } from "@/components/ui/Toasts";
 import { useAuth } from "@/contexts/AuthContext";
-import { usePatchAgent, type Tagged } from "@/features/agents/queries";
+import { useNewest, usePatchAgent, type Tagged } from "@/features/agents/queries";
 import { envOf } from "@/features/agents/recipe";
 import { ApiProblem } from "@/lib/problem";
 
@@ -28,6 +28,7 @@ export function ConfigurationTab({ tagged }: { tagged: Tagged }) {
   const { may } = useAuth();
   const toasts = useToasts();
   const patch = usePatchAgent(agent.id);
+  const newest = useNewest(agent.id);
   const [base, setBase] = useState(tagged);
   const [edited, setEdited] = useState(() => editedOf(agent.description, agent.spec));
   const changes = patchOf(base, edited);
@@ -70,7 +71,7 @@ export function ConfigurationTab({ tagged }: { tagged: Tagged }) {
           {(stale || (patch.error instanceof ApiProblem && patch.error.status === 412)) && (
             <div role="status" className="flex flex-wrap items-center justify-between gap-2 rounded-lg border border-warn/40 bg-warn-soft px-3 py-2">
               The agent has changed since you began. What you typed is kept.
-              <Button onClick={() => { setBase(tagged); patch.reset(); }}>Go on from the newest</Button>
+              <Button onClick={() => void newest().then((fresh) => { setBase(fresh); patch.reset(); }, toasts.failed)}>Go on from the newest</Button>
             </div>
           )}
           <div className="flex items-center gap-2">

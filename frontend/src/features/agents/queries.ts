@@ -22,11 +22,18 @@ export function useAgents(name: string, state: AgentState | "") {
   );
 }
 
+function readAgent(agentId: string): Promise<Tagged> {
+  return bodyWithTag<Agent>(client.GET("/api/v1/agents/{agent_id}", { params: { path: { agent_id: agentId } } }));
+}
+
 export function useAgent(agentId: string) {
-  return useQuery({
-    queryKey: ["agent", agentId],
-    queryFn: () => bodyWithTag<Agent>(client.GET("/api/v1/agents/{agent_id}", { params: { path: { agent_id: agentId } } })),
-  });
+  return useQuery({ queryKey: ["agent", agentId], queryFn: () => readAgent(agentId) });
+}
+
+/** The agent as it is at this moment, for who found it changed. */
+export function useNewest(agentId: string): () => Promise<Tagged> {
+  const queries = useQueryClient();
+  return () => queries.fetchQuery({ queryKey: ["agent", agentId], queryFn: () => readAgent(agentId), staleTime: 0 });
 }
 
 export function useInstances(agentId: string) {

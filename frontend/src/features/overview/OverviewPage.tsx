@@ -54,10 +54,10 @@ export function OverviewPage() {
             </Panel>
             <AgentStates agents={agents} />
           </div>
-          <Panel title="Events" className="xl:max-h-[calc(100dvh-13rem)] xl:overflow-y-auto">
+          <Panel title="Events">
             <View query={{ ...feed, data: feed.items }} rows={8}>
               {(items) =>
-                items.length > 0 ? <ul aria-label="Recent events" className="divide-y divide-line">{items.slice(0, 40).map((entry) => <FeedRow key={entry.id} entry={entry} />)}</ul> : <Empty title="Nothing has happened yet" />
+                items.length > 0 ? <ul aria-label="Recent events" tabIndex={0} className="divide-y divide-line xl:max-h-[calc(100dvh-16rem)] xl:overflow-y-auto">{items.slice(0, 40).map((entry) => <FeedRow key={entry.id} entry={entry} />)}</ul> : <Empty title="Nothing has happened yet" />
               }
             </View>
           </Panel>

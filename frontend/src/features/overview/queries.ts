@@ -32,7 +32,7 @@ export function bucketed(executions: Execution[], spans = 30): Bucket[] {
   if (executions.length === 0) return [];
   const times = executions.map((each) => Date.parse(each.created_at));
   const from = Math.min(...times);
-  const width = Math.max(60_000, (Math.max(...times) - from + 1) / spans);
+  const width = Math.max(5_000, (Math.max(...times) - from + 1) / spans);
   const buckets: Bucket[] = Array.from({ length: spans }, (_, index) => ({ at: new Date(from + index * width).toISOString(), succeeded: 0, failed: 0, other: 0, cost: 0 }));
   for (const each of executions) {
     const bucket = buckets[Math.min(spans - 1, Math.floor((Date.parse(each.created_at) - from) / width))]!;

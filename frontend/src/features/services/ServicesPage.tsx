@@ -40,7 +40,7 @@ export function ServicesPage() {
           {({ services: rows }) => {
             const shown = rows.filter(fits).sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
             return shown.length > 0 ? (
-              <DataTable label="Services" columns={columns} data={shown} rowId={(row) => row.name} grow="purpose" wideOnly={["version", "port", "process", "started_at", "purpose"]} />
+              <DataTable label="Services" columns={columns} data={shown} rowId={(row) => row.name} grow="purpose" wideOnly={["last_heartbeat_at", "version", "port", "process", "started_at", "purpose"]} />
             ) : (
               <Empty title="No service fits" />
             );
