@@ -87,6 +87,8 @@ CREATE TABLE step_usage (
     failed           bigint NOT NULL,
     unattributed     bigint NOT NULL,
     replayed         bigint NOT NULL,
+    unpriced         bigint NOT NULL,
+    estimated        bigint NOT NULL,
     tokens_in        bigint NOT NULL,
     tokens_out       bigint NOT NULL,
     tokens_cached    bigint NOT NULL,
@@ -168,7 +170,7 @@ FROM steps_before s LEFT JOIN step_bodies_before b ON b.step_id = s.id;
 
 INSERT INTO step_usage
 SELECT org_id, (started_at AT TIME ZONE 'UTC')::date, agent_id, kind, coalesce(model, ''), scripted, count(*),
-       count(*) FILTER (WHERE status <> 'succeeded'), count(*) FILTER (WHERE execution_id IS NULL), 0,
+       count(*) FILTER (WHERE status <> 'succeeded'), count(*) FILTER (WHERE execution_id IS NULL), 0, 0, 0,
        sum(tokens_in), sum(tokens_out), 0, 0, sum(cost_nano)
 FROM steps_before GROUP BY 1, 2, 3, 4, 5, 6;
 

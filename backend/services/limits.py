@@ -25,6 +25,7 @@ from services.chassis.metrics import Metrics
 EXPENSIVE = frozenset(
     {
         ("POST", "/api/v1/bundles"),
+        ("GET", "/api/v1/steps"),
         ("GET", "/api/v1/memory/search"),
         ("GET", "/api/v1/memory/export"),
         ("POST", "/api/v1/memory/import"),

@@ -1,7 +1,7 @@
-"""Executions to take away: a cassette with the exact bytes, or spans for a tracing system."""
+"""Executions to take away, a line a step: a cassette with the exact bytes, or spans."""
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import orjson
@@ -10,40 +10,34 @@ from services.agent_observability.genai import spans_of
 from services.contracts.steps import RawStep, Step
 
 FORMAT = "agentplane-cassette/1"
-AT_ONCE = 20
-Timeline = Callable[[int, int], Awaitable[Sequence[Step]]]
-Raw = Callable[[Sequence[int]], Awaitable[list[RawStep]]]
 
 
-async def cassette(execution_id: UUID, timeline: Timeline, raw: Raw) -> AsyncIterator[bytes]:
-    """A line that says what follows, then one line for each step with its bodies."""
-    yield _line({"format": FORMAT, "execution_id": str(execution_id)})
-    async for steps in _pages(timeline):
-        bodies = {each.seq: each for each in await raw([step.seq for step in steps])}
-        for step in steps:
-            body = bodies[step.seq]
-            yield _line(
-                {
-                    **step.model_dump(mode="json"),
-                    "request": _body(body.request_bytes),
-                    "response": _body(body.response_bytes),
-                    "response_chunks": body.response_chunks,
-                    "request_patch": body.request_patch,
-                }
-            )
+def cassette_head(execution_id: UUID) -> bytes:
+    """The first line of a cassette: what follows it."""
+    return _line({"format": FORMAT, "execution_id": str(execution_id)})
 
 
-async def spans(timeline: Timeline) -> AsyncIterator[bytes]:
-    """One OTLP request a line, each with some of the steps."""
-    async for steps in _pages(timeline):
-        yield _line(spans_of(list(steps)))
+def cassette(steps: Sequence[Step], bodies: Iterable[RawStep]) -> bytes:
+    """One line for each step with its bodies."""
+    by_seq = {each.seq: each for each in bodies}
+    return b"".join(_step_line(step, by_seq[step.seq]) for step in steps)
 
 
-async def _pages(timeline: Timeline) -> AsyncIterator[Sequence[Step]]:
-    after = 0
-    while steps := await timeline(after, AT_ONCE):
-        yield steps
-        after = steps[-1].seq
+def spans(steps: Sequence[Step]) -> bytes:
+    """The steps as one OTLP request, on a line."""
+    return _line(spans_of(steps)) if steps else b""
+
+
+def _step_line(step: Step, body: RawStep) -> bytes:
+    return _line(
+        {
+            **step.model_dump(mode="json"),
+            "request": _body(body.request_bytes),
+            "response": _body(body.response_bytes),
+            "response_chunks": body.response_chunks,
+            "request_patch": body.request_patch,
+        }
+    )
 
 
 def _body(data: bytes) -> dict[str, str]:

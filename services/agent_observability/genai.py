@@ -5,6 +5,7 @@ The names are those of `open-telemetry/semantic-conventions-genai`, all of which
 journal keeps its own columns and this file alone knows theirs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.contracts.steps import Step, StepKind
@@ -51,7 +52,7 @@ def attributes_of(step: Step) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def spans_of(steps: list[Step]) -> dict[str, Any]:
+def spans_of(steps: Sequence[Step]) -> dict[str, Any]:
     """Steps as one OTLP request (`ExportTraceServiceRequest` in JSON)."""
     scope = {"name": "agentplane.journal"}
     resource = {"attributes": [_attribute("service.name", "agentplane")]}

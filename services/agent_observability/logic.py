@@ -1,14 +1,13 @@
 """The journal: storing steps once, and reading them back as timelines."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Literal
 from uuid import UUID
 
 from services.agent_observability.bodies import Bodies
 from services.agent_observability.detail import LOOKED_AHEAD, detail_of
 from services.agent_observability.epochs import epoch_of
-from services.agent_observability.exporting import cassette, spans
+from services.agent_observability.exporting import cassette, cassette_head, spans
 from services.agent_observability.keeping import Keeping
 from services.agent_observability.searching import Search
 from services.agent_observability.store import StepStore, step_of
@@ -18,7 +17,7 @@ from services.chassis.clock import Clock
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.leases import Fence
-from services.contracts.step_search import FoundSteps, Lineage, SearchSteps, Usage
+from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import (
     NewStep,
     RawStep,
@@ -83,6 +82,20 @@ class Journal:
 
         return await detail_of(step, raw, later, read)
 
+    async def step_by_id(self, org_id: UUID, step_id: UUID) -> StepDetail:
+        """One step, also of no execution, with what was sent and what came back."""
+        row = await self._store.by_id(org_id, step_id)
+        if row is None:
+            raise NotFound(f"there is no step {step_id}")
+        step = step_of(row)
+        if step.execution_id is not None:
+            return await self.step(org_id, step.execution_id, step.seq)
+        [raw] = await self._bodies.raw(org_id, epoch_of(step.id), [row])
+        return await detail_of(step, raw, [], self._nothing)
+
+    async def _nothing(self, seqs: Sequence[int]) -> list[RawStep]:
+        return []
+
     async def recorded(
         self,
         org_id: UUID,
@@ -136,18 +149,17 @@ class Journal:
             serves=await self._usage.serves(org_id, execution_id),
         )
 
-    def export(
-        self, org_id: UUID, execution_id: UUID, form: Literal["jsonl", "otlp"]
-    ) -> AsyncIterator[bytes]:
-        """The execution's steps, line by line: with their exact bytes, or as spans."""
-
-        async def timeline(after_seq: int, limit: int) -> Sequence[Step]:
-            return await self._store.steps_of(org_id, execution_id, after_seq, None, limit)
-
-        async def raw(seqs: Sequence[int]) -> list[RawStep]:
-            return await self.raw(org_id, execution_id, seqs)
-
-        return cassette(execution_id, timeline, raw) if form == "jsonl" else spans(timeline)
+    async def export(
+        self, org_id: UUID, execution_id: UUID, form: ExportForm, after_seq: int, limit: int
+    ) -> bytes:
+        """Some of the execution's steps, line by line: with their exact bytes, or as spans."""
+        steps = await self._store.steps_of(org_id, execution_id, after_seq, None, limit)
+        if form == "otlp":
+            return spans(steps)
+        head = cassette_head(execution_id) if after_seq == 0 else b""
+        if not steps:
+            return head
+        return head + cassette(steps, await self.raw(org_id, execution_id, [step.seq for step in steps]))
 
     async def prepare_weeks(self) -> None:
         """Make room for the coming weeks."""

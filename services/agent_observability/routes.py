@@ -1,13 +1,13 @@
 """HTTP face of agent observability."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 
 from services.agent_observability.logic import Journal
 from services.chassis.auth import TheOrg, only
@@ -15,7 +15,7 @@ from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
 from services.contracts.step_frames import unframed
-from services.contracts.step_search import FoundSteps, Lineage, SearchSteps, Usage
+from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
 
 router = APIRouter(tags=["steps"])
@@ -117,15 +117,24 @@ async def lineage(execution_id: UUID, org_id: TheOrg, journal: TheJournal) -> Li
     return await journal.lineage(org_id, execution_id)
 
 
+@router.get("/steps/{step_id}")
+async def step_by_id(step_id: UUID, org_id: TheOrg, journal: TheJournal) -> StepDetail:
+    """One step in full, also of no execution."""
+    return await journal.step_by_id(org_id, step_id)
+
+
 @router.get("/executions/{execution_id}/export", response_model=None)
 async def export(
     execution_id: UUID,
     org_id: TheOrg,
     journal: TheJournal,
-    form: Annotated[Literal["jsonl", "otlp"], Query(alias="format")] = "jsonl",
-) -> StreamingResponse:
-    """The execution's steps, line by line."""
-    return StreamingResponse(journal.export(org_id, execution_id, form), media_type="application/x-ndjson")
+    form: Annotated[ExportForm, Query(alias="format")] = "jsonl",
+    after_seq: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Some of the execution's steps, line by line."""
+    lines = await journal.export(org_id, execution_id, form, after_seq, limit)
+    return Response(lines, media_type="application/x-ndjson")
 
 
 def _kinds(names: str | None) -> list[StepKind]:

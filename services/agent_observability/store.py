@@ -62,7 +62,7 @@ WITH stored AS (
     SELECT {_TAKEN} FROM unnest({_ARRAYS}) AS step ({", ".join(COLUMNS)})
     ON CONFLICT DO NOTHING
     RETURNING org_id, id, started_at, agent_id, execution_id, kind, model, scripted, status, served_from,
-              tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_nano
+              priced, estimated, tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_nano
 ), kept AS (
     INSERT INTO step_blobs (epoch, org_id, hash, bulk, rest)
     SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bytea[]) ON CONFLICT DO NOTHING
@@ -70,12 +70,14 @@ WITH stored AS (
     INSERT INTO step_usage AS u
     SELECT org_id, (started_at AT TIME ZONE 'UTC')::date AS day, agent_id, kind, coalesce(model, '') AS model,
            scripted, count(*), count(*) FILTER (WHERE status <> 'succeeded'),
-           count(*) FILTER (WHERE execution_id IS NULL), count(served_from), sum(tokens_in), sum(tokens_out),
-           coalesce(sum(tokens_cached), 0), coalesce(sum(tokens_reasoning), 0), sum(cost_nano)
+           count(*) FILTER (WHERE execution_id IS NULL), count(served_from),
+           count(*) FILTER (WHERE NOT priced), count(*) FILTER (WHERE estimated), sum(tokens_in),
+           sum(tokens_out), coalesce(sum(tokens_cached), 0), coalesce(sum(tokens_reasoning), 0), sum(cost_nano)
     FROM stored GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
     ON CONFLICT (org_id, day, agent_id, kind, model, scripted) DO UPDATE SET
         calls = u.calls + excluded.calls, failed = u.failed + excluded.failed,
         unattributed = u.unattributed + excluded.unattributed, replayed = u.replayed + excluded.replayed,
+        unpriced = u.unpriced + excluded.unpriced, estimated = u.estimated + excluded.estimated,
         tokens_in = u.tokens_in + excluded.tokens_in, tokens_out = u.tokens_out + excluded.tokens_out,
         tokens_cached = u.tokens_cached + excluded.tokens_cached,
         tokens_reasoning = u.tokens_reasoning + excluded.tokens_reasoning,
@@ -104,6 +106,7 @@ _TIMELINE = (
 )
 _BODIES = "request, response, response_chunks, request_patch"
 _WITH_BODIES = f"SELECT {STEP}, {_BODIES} {_OF} AND seq = ANY($3) ORDER BY seq"
+_BY_ID = f"SELECT {STEP}, {_BODIES} FROM steps WHERE org_id = $1 AND id = $2"  # noqa: S608
 _RECORDED = f"""
 SELECT seq, attempt, kind, name, encode(key, 'hex') AS key, status, http_status, streamed, scripted, model,
        provider, effect, coalesce(served_from, 'live') AS served_from, source_execution_id, source_seq,
@@ -149,6 +152,11 @@ class StepStore:
         """Steps of an execution with the recipes of their bodies, in order."""
         async with self._db.tenant(org_id) as connection:
             return await connection.fetch(_WITH_BODIES, epoch_of(execution_id), execution_id, list(seqs))
+
+    async def by_id(self, org_id: UUID, step_id: UUID) -> Row | None:
+        """One step with the recipes of its bodies."""
+        async with self._db.tenant(org_id) as connection:
+            return await connection.fetchrow(_BY_ID, org_id, step_id)
 
     async def recorded(
         self,

@@ -11,7 +11,7 @@ from services.contracts.step_search import Source, UsageRow
 
 DIMENSIONS = ("day", "agent_id", "model", "kind")
 _MEASURES = (
-    *("calls", "failed", "unattributed", "replayed", "tokens_in", "tokens_out"),
+    *("calls", "failed", "unattributed", "replayed", "unpriced", "estimated", "tokens_in", "tokens_out"),
     *("tokens_cached", "tokens_reasoning", "cost_nano"),
 )
 _SUMS = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in _MEASURES)

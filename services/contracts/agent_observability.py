@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
 from uuid import UUID
 
 from services.chassis.client import Client
 from services.chassis.contract import Page
 from services.contracts.step_frames import framed
-from services.contracts.step_search import FoundSteps, Lineage, SearchSteps, Usage
+from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import (
     NewStep,
     RawStep,
@@ -110,9 +109,13 @@ class AgentObservabilityClient(Client):
         """Whose records answered the execution, and whom its own answered."""
         return await self._call("GET", f"/executions/{execution_id}/lineage", Lineage, org=org_id)
 
+    async def step_by_id(self, org_id: UUID, step_id: UUID) -> StepDetail:
+        """One step in full, also of no execution."""
+        return await self._call("GET", f"/steps/{step_id}", StepDetail, org=org_id)
+
     async def export(
-        self, org_id: UUID, execution_id: UUID, form: Literal["jsonl", "otlp"] = "jsonl"
+        self, org_id: UUID, execution_id: UUID, form: ExportForm, *, after_seq: int = 0, limit: int = 20
     ) -> bytes:
-        """The execution's steps, line by line: with their exact bytes, or as OTLP spans."""
-        path, query = f"/executions/{execution_id}/export", {"format": form}
-        return await self._call("GET", path, bytes, org=org_id, query=query, timeout=60)
+        """Some of the execution's steps, line by line: with their exact bytes, or as OTLP spans."""
+        path, query = f"/executions/{execution_id}/export", {"format": form, "after_seq": after_seq}
+        return await self._call("GET", path, bytes, org=org_id, query={**query, "limit": limit}, timeout=60)

@@ -14,6 +14,8 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"
 Status = Literal["succeeded", "failed", "cancelled"]
 Count = Annotated[int, Field(ge=0, le=2**62)]
 MOST_FOUND = 200
+MOST_BEFORE = 4
+ExportForm = Literal["jsonl", "otlp"]
 
 
 class StepPattern(Request):
@@ -31,7 +33,7 @@ class StepPattern(Request):
     served_from: Literal["live", "journal", "ledger", "edit"] | None = None
 
 
-class SearchSteps(StepPattern):
+class StepFilters(StepPattern):
     """Steps that are all of this, newest first."""
 
     agent_id: UUID | None = None
@@ -49,13 +51,18 @@ class SearchSteps(StepPattern):
         None,
         description="in the answer, or in what the request said for the first time; in any case",
     )
+    limit: int = Field(50, ge=1, le=MOST_FOUND, description="items on a page")
+    cursor: UUID | None = Field(None, description="`next_cursor` of the page before")
+
+
+class SearchSteps(StepFilters):
+    """What to look for: a step, and what came before it."""
+
     after: list[StepPattern] = Field(
         default_factory=list,
-        max_length=4,
+        max_length=MOST_BEFORE,
         description="steps before it in the same execution, in order: `refund` after a failed `lookup`",
     )
-    limit: int = Field(50, ge=1, le=MOST_FOUND)
-    cursor: UUID | None = None
 
 
 class StepMatch(Contract):
@@ -84,6 +91,10 @@ class UsageRow(Contract):
         0, description="of the calls, those that were answered from the journal or the ledger"
     )
     scripted: int = Field(0, description="of the calls, those that the scripted provider answered")
+    unpriced: int = Field(
+        0, description="of the calls, those to a model without a price: their cost is not known"
+    )
+    estimated: int = Field(0, description="of the calls, those whose tokens the provider did not tell")
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0

@@ -124,7 +124,7 @@ def test_operation_ids_and_summaries_are_unique() -> None:
     ]
 
 
-RAW = {"stream_execution_events", "download_bundle", "log_out", "export_audit"}
+RAW = {"stream_execution_events", "download_bundle", "log_out", "export_audit", "export_execution"}
 
 
 @pytest.mark.parametrize("credential", ["", "Bearer x", "Basic eDp4", "Bearer ap_live_x", "Bearer \xff\xfe"])

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from services.agent_observability import search_store, searching
-from services.chassis.errors import Invalid
+from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agent_observability import AgentObservabilityClient
@@ -201,7 +201,7 @@ async def test_usage_adds_up_exactly_whoever_writes(
     yesterday = {"started_at": today - timedelta(days=1), "finished_at": today}
     batches = [
         [
-            step(new_id(), 1, agent_id=one, tokens_cached=4, tokens_reasoning=2),
+            step(new_id(), 1, agent_id=one, tokens_cached=4, tokens_reasoning=2, priced=False),
             step(new_id(), 1, agent_id=one, status="failed", model="m", scripted=False, cost_nano=100),
             step(None, 0, agent_id=two, kind=StepKind.TOOL, model=None, tokens_in=0, tokens_out=0),
             step(new_id(), 1, agent_id=two, served_from="journal", cost_nano=0, **yesterday),
@@ -212,6 +212,7 @@ async def test_usage_adds_up_exactly_whoever_writes(
     usage = await journal.usage(org_id, by=["day", "agent_id", "model", "kind"])
     total = usage.total
     assert (total.calls, total.failed, total.unattributed, total.replayed) == (40, 10, 10, 10)
+    assert (total.unpriced, total.estimated) == (10, 0)
     assert (total.scripted, total.cost_nano) == (30, 10 * (7 + 100 + 7))
     assert (total.tokens_in, total.tokens_cached, total.tokens_reasoning) == (300, 40, 20)
     assert len(usage.rows) == 4 and sum(row.calls for row in usage.rows) == 40
@@ -225,6 +226,20 @@ async def test_usage_adds_up_exactly_whoever_writes(
         await journal.usage(org_id, by=["colour"])
     with pytest.raises(Invalid, match="since"):
         await journal.usage(org_id, since=today.date(), until=today.date() - timedelta(days=1))
+
+
+async def test_a_step_of_no_execution_can_be_opened(
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
+) -> None:
+    body = orjson.dumps({"messages": conversation(3, 900)})
+    lone, other = step(None, 0, request_bytes=body), step(new_id(), 1)
+    await journal.append_steps([lone, other])
+    detail = await journal.step_by_id(org_id, lone.id)
+    assert detail.request_text == body.decode() and len(detail.prompt) == 3
+    assert (await journal.step_by_id(org_id, other.id)).execution_id == other.execution_id
+    for org, step_id in ((await make_organisation(platform.db), lone.id), (org_id, new_id())):
+        with pytest.raises(NotFound):
+            await journal.step_by_id(org, step_id)
 
 
 async def test_lineage_tells_whose_record_answered(
@@ -254,13 +269,15 @@ async def test_an_execution_can_be_taken_away(
         update={"response_bytes": b"\xff\x00", "status": "failed", "cause": Cause.LLM_REJECTED}
     )
     await journal.append_steps(steps)
-    head, *lines = map(orjson.loads, (await journal.export(org_id, execution_id)).splitlines())
+    pages = [
+        await journal.export(org_id, execution_id, "jsonl", after_seq=after) for after in (0, 20, 40, 60)
+    ]
+    assert pages[3] == b""
+    head, *lines = map(orjson.loads, b"".join(pages).splitlines())
     assert head == {"format": "agentplane-cassette/1", "execution_id": str(execution_id)}
     assert [line["seq"] for line in lines] == list(range(1, 46))
     assert lines[0]["request"] == {"text": '{"n":1}'} and lines[1]["response"] == {"base64": "/wA="}
-    requests = [
-        orjson.loads(line) for line in (await journal.export(org_id, execution_id, "otlp")).splitlines()
-    ]
+    requests = [orjson.loads(await journal.export(org_id, execution_id, "otlp", limit=100))]
     spans = [
         span
         for request in requests
