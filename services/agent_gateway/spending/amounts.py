@@ -6,7 +6,7 @@ from typing import NamedTuple
 # A lease takes this part of what is left beyond its need, and at most so many times the need, so that few
 # calls must ask the database and no process holds much that others could use.
 EXTRA_PART = 16
-EXTRA_TIMES = 7
+EXTRA_TIMES = 63
 
 
 class Amount(NamedTuple):

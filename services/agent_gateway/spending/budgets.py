@@ -125,6 +125,10 @@ class Budgets:
                 break
             left = ask.affordable(tightest(purse.left for purse in purses))
             late = self._clock.monotonic() >= until
+            if not late and left >= ask.least and not any(purse.empty for purse in purses):
+                # Other calls reserved what was just brought, and the budgets have more.
+                await self._clock.sleep(0)
+                continue
             if late or left < ask.least or not any(purse.awaits for purse in purses):
                 if room >= ask.least:
                     break

@@ -59,6 +59,11 @@ class Purse:
         """Whether something may come free without a budget being raised."""
         return self.others_hold or any(self.reserved)
 
+    @property
+    def empty(self) -> bool:
+        """Whether the budget could not give what was asked for a moment ago."""
+        return self._clock.monotonic() < self._empty_until
+
     def reserve(self, amount: Amount) -> None:
         """Set an amount aside."""
         self.reserved = self.reserved.plus(amount)
@@ -84,8 +89,9 @@ class Purse:
                 full=more.plus(full.minus(free).most(ZERO)),
                 generous=True,
             )
-            await self._tell(want)
-            if not self.room.cover(full):
+            given = await self._tell(want)
+            # Less room than was given is no sign of an empty budget: others may have reserved meanwhile.
+            if given is not None and not _covers(given, want.full, self.limits):
                 self._empty_until = self._clock.monotonic() + EMPTY_SECONDS
 
     async def tell(self, *, release: bool = False) -> None:
@@ -103,7 +109,7 @@ class Purse:
         """Give everything back for good."""
         await self._store.let_go(self.row.org_id, self.id, self._holder)
 
-    async def _tell(self, want: Want) -> None:
+    async def _tell(self, want: Want) -> Amount | None:
         counted = self.counted
         self.told_at = self._clock.monotonic()
         try:
@@ -113,7 +119,13 @@ class Purse:
             raise
         if position is None:
             self.gone = True
-            return
+            return None
         # What ended meanwhile is in `counted`, and no part of the hold any more.
         self.held = position.held.minus(self.counted.minus(counted))
         self.limits, self.left, self.others_hold = position.limits, position.left, position.others_hold
+        return position.held
+
+
+def _covers(given: Amount, wanted: Amount, limits: Limits) -> bool:
+    pairs = zip(given, wanted, limits, strict=True)
+    return all(limit is None or got >= full for got, full, limit in pairs)
