@@ -8,7 +8,6 @@ import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { writeTypes } from "./types.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const COMPRESSIBLE = /\.(html|js|css|txt|svg|json)$/;
@@ -62,7 +61,6 @@ async function finishStandalone() {
 
 const [mode = "export", target = path.join(root, "out")] = process.argv.slice(2);
 if (!["export", "standalone"].includes(mode)) throw new Error(`the build is export or standalone, not ${mode}`);
-await writeTypes();
 await rm(path.join(root, "out"), { recursive: true, force: true });
 const built = spawnSync(process.execPath, [path.join(root, "node_modules/next/dist/bin/next"), "build"], {
   cwd: root,

@@ -16,7 +16,7 @@ export default async function pages({ open }) {
     "/", "/agents", "/agents/new", "/executions", "/time-travel", "/approvals", "/memory", "/brain", "/services", "/organisation",
     "/members", "/api-keys", "/sessions", "/audit", "/nothing-here", `/executions/${execution}`, `/time-travel/${execution}?step=1`,
     `/time-travel/compare?left=${execution}&right=${execution}`,
-    ...["overview", "executions", "logs", "events", "metrics", "versions", "configuration"].map((tab) => `/agents/${agent}?tab=${tab}`),
+    ...["overview", "logs", "metrics", "versions", "configuration"].map((tab) => `/agents/${agent}?tab=${tab}`),
   ];
   for (const [index, url] of urls.entries()) {
     await page.setViewportSize({ width: 1280, height: 800 });

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.openapi import DOCUMENT, rendered
 from services.embedded.dashboard import DashboardBuild
 from services.embedded.faults import LocalModeError
 from services.embedded.node_runtime import find_node
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("live")
 
 SCENARIOS = ("session", "tabs", "lockout", "agent", "keys", "memory", "fork", "problems", "pages")
 FRONTEND = CHECKOUT / "frontend"
-WITHIN_SECONDS = 170
+WITHIN_SECONDS = 400
 
 
 def _chromium() -> str | None:
@@ -65,17 +66,14 @@ def test_in_the_browser(scenario: str, browser: dict[str, str], tmp_path: Path) 
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
-def test_the_types_are_right() -> None:
+def test_the_client_fits_the_api_as_it_is() -> None:
     if not (FRONTEND / "node_modules").is_dir():
         pytest.skip("the dashboard is not built: make dashboard")
     node = find_node(FRONTEND / ".build")
-    done = subprocess.run(
-        [node.node, "node_modules/typescript/bin/tsc", "--noEmit"],
-        cwd=FRONTEND,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
+    DOCUMENT.write_text(rendered(), encoding="utf-8")
+    for command in (["scripts/types.mjs"], ["node_modules/typescript/bin/tsc", "--noEmit"]):
+        done = subprocess.run([node.node, *command], cwd=FRONTEND, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 def test_every_scenario_is_run() -> None:
