@@ -47,9 +47,10 @@ export default async function problems({ open }) {
   await page.getByRole("table", { name: "Services" }).waitFor();
   assert.ok(refused >= 2);
 
+  const mine = `mine ${Date.now()}`;
   // 412: somebody else changed it; what was typed is kept and can be applied to the newest.
   await page.goto(`${origin}/agents/${agent}?tab=configuration`);
-  await page.getByLabel("Description").fill("mine");
+  await page.getByLabel("Description").fill(mine);
   await page.evaluate(async (id) => {
     const given = await (await fetch("/api/v1/auth/refresh", { method: "POST", headers: { "X-Requested-With": "tests" } })).json();
     const headers = { Authorization: `Bearer ${given.access_token}`, "Content-Type": "application/json" };
@@ -58,7 +59,7 @@ export default async function problems({ open }) {
   }, agent);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("button", { name: "Go on from the newest" }).waitFor();
-  assert.equal(await page.getByLabel("Description").inputValue(), "mine");
+  assert.equal(await page.getByLabel("Description").inputValue(), mine);
   await page.getByRole("button", { name: "Go on from the newest" }).click();
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved").waitFor();
