@@ -43,6 +43,7 @@ STATUSES = {
 }
 
 _PLAIN = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=")
 
 Json = dict[str, Any]
@@ -140,6 +141,19 @@ def header_text(value: str) -> str:
         return base64.b64decode(match[1], validate=True).decode()
     except ValueError:
         return value
+
+
+def argument_headers(schema: Any, arguments: Any) -> dict[str, str]:
+    """The `Mcp-Param-*` headers of the arguments whose schema is marked `x-mcp-header`."""
+    found: dict[str, str] = {}
+    for name, part in as_dict(as_dict(schema).get("properties")).items():
+        value, mark = as_dict(arguments).get(name), as_dict(part).get("x-mcp-header")
+        if isinstance(value, dict):
+            found |= argument_headers(part, value)
+        elif isinstance(mark, str) and _TOKEN.fullmatch(mark) and isinstance(value, str | int):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            found[f"Mcp-Param-{mark}"] = header_value(text)
+    return found
 
 
 def result_body(request_id: str | int | None, result: Json) -> bytes:

@@ -13,7 +13,7 @@ from services.agent_gateway.calls import Call
 from services.agent_gateway.records import Holder
 from services.agent_gateway.tools.catalogue import Catalogue
 from services.agent_gateway.tools.effects import Described
-from services.agent_gateway.tools.protocol import INVALID_PARAMS, Asked, Json, RpcError
+from services.agent_gateway.tools.protocol import INVALID_PARAMS, Asked, Json, RpcError, argument_headers
 from services.agent_gateway.tools.servers import Servers
 from services.agent_gateway.tools.upstream import McpUpstream, Outgoing
 from services.agent_gateway.tools.wire import Rejected, Tell
@@ -79,7 +79,10 @@ class Registered:
 
     async def call(self, order: Order) -> Json:
         """Have the server run a tool."""
-        return await self._passed(order, {"name": order.tool, "arguments": order.arguments})
+        tool = await self._catalogue.tool(self._server, order.tool)
+        schema = tool.description.get("inputSchema") if tool else None
+        params = {"name": order.tool, "arguments": order.arguments}
+        return await self._passed(order, params, argument_headers(schema, order.arguments))
 
     async def listed(self, method: str, what: str) -> list[Json]:
         """Its resources, templates or prompts."""
@@ -90,12 +93,11 @@ class Registered:
         params = {name: value for name, value in order.asked.params.items() if name != "_meta"}
         if order.asked.method == "prompts/get":
             params["name"] = order.tool
-        return await self._passed(order, params)
+        return await self._passed(order, params, {})
 
-    async def _passed(self, order: Order, params: Json) -> Json:
+    async def _passed(self, order: Order, params: Json, headers: dict[str, str]) -> Json:
         call, given = order.call, order.asked.params
         meta = dict(given["_meta"]) if isinstance(given.get("_meta"), dict) else {}
-        headers = {}
         if order.idempotency_key is not None:
             meta[IDEMPOTENCY_META] = headers["Idempotency-Key"] = str(order.idempotency_key)
         again: Json = {name: given[name] for name in ("inputResponses", "requestState") if name in given}

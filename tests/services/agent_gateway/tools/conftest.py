@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import httpx2
@@ -17,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
+from pydantic import Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.agent_gateway.outcomes import Failed
@@ -85,6 +86,11 @@ class Tools:
             for step in range(steps):
                 await context.report_progress(step + 1, steps, f"step {step + 1}")
             return "up"
+
+        @server.tool(annotations=ToolAnnotations(read_only_hint=True))
+        async def travel(region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})]) -> str:
+            """Go somewhere; the region is said in a header too."""
+            return f"arrived in {region}"
 
         @server.resource("note://one")
         def note() -> str:

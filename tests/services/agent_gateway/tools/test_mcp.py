@@ -27,7 +27,7 @@ from tests.services.agent_gateway.tools.conftest import (
     text,
 )
 
-MOCK = ["book", "climb", "fail", "look", "put", "refund"]
+MOCK = ["book", "climb", "fail", "look", "put", "refund", "travel"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy", STATELESS])
@@ -43,6 +43,8 @@ async def test_clients_and_servers_of_every_age(
         assert [tool.name for tool in (await client.list_tools()).tools] == MOCK
         result = await client.call_tool("look", {"what": "here"})
         assert (result.is_error, text(result.content)) == (False, "did look here 1")
+        gone = await client.call_tool("travel", {"region": "Østfold"})
+        assert text(gone.content) == "arrived in Østfold"
         failed = await client.call_tool("fail", {"what": "this"})
         assert failed.is_error and "cannot this" in text(failed.content)
         assert text((await client.read_resource("note://one")).contents) == "the first note"
@@ -60,7 +62,14 @@ async def test_clients_and_servers_of_every_age(
     found = await open_world.platform.client(ToolsClient).get_server(open_world.org_id, server.id)
     assert found.protocol == (LEGACY if legacy else STATELESS)
     names = [step.name for step in await caller.steps()]
-    assert names == ["mock/look", "mock/fail", "mock/resources/read", "mock/prompts/get", "mock/climb"]
+    assert names == [
+        "mock/look",
+        "mock/travel",
+        "mock/fail",
+        "mock/resources/read",
+        "mock/prompts/get",
+        "mock/climb",
+    ]
 
 
 async def test_a_call_is_a_step_with_its_exact_bytes(open_world: World, serve: ServeTools) -> None:
