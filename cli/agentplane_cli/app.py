@@ -33,9 +33,11 @@ from agentplane_cli import (
     session,
     sessions,
     status,
+    steps,
     stopping,
     stores,
     time_travel,
+    usage,
     webhooks,
 )
 from agentplane_cli.watching import watchable
@@ -74,6 +76,8 @@ app.command()(conformance.conformance)
 app.add_typer(agents.app, name="agents")
 app.command()(running.run)
 app.add_typer(executions.app, name="executions")
+app.add_typer(steps.app, name="steps")
+app.command()(usage.usage)
 app.command()(time_travel.fork)
 app.command()(time_travel.replay)
 app.command()(time_travel.diff)

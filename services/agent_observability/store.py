@@ -72,7 +72,8 @@ WITH stored AS (
            scripted, count(*), count(*) FILTER (WHERE status <> 'succeeded'),
            count(*) FILTER (WHERE execution_id IS NULL), count(served_from),
            count(*) FILTER (WHERE NOT priced), count(*) FILTER (WHERE estimated), sum(tokens_in),
-           sum(tokens_out), coalesce(sum(tokens_cached), 0), coalesce(sum(tokens_reasoning), 0), sum(cost_nano)
+           sum(tokens_out), coalesce(sum(tokens_cached), 0), coalesce(sum(tokens_reasoning), 0),
+           sum(cost_nano)
     FROM stored GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
     ON CONFLICT (org_id, day, agent_id, kind, model, scripted) DO UPDATE SET
         calls = u.calls + excluded.calls, failed = u.failed + excluded.failed,
