@@ -12,6 +12,7 @@ BENCHMARKS = (
     "footprint",
     "api",
     "limits",
+    "logins",
     "tracing",
     "brain_tick",
     "executions",

@@ -24,6 +24,7 @@ from services.chassis.ids import new_id
 # Far longer than a check takes, even when every place for one is taken.
 TURN_SECONDS = 30.0
 MOST_IN_LINE = 50
+MOST_ASKING = 3
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.1
 
 
@@ -47,6 +48,8 @@ class Lockout:
         self._store = store
         self._settings = settings
         self._lines: dict[str, _Line] = {}
+        # So many connections at most, for the others belong to those who are logged in.
+        self._asking = asyncio.Semaphore(MOST_ASKING)
 
     @asynccontextmanager
     async def attempt(self, email: str, address: str | None) -> AsyncIterator[Attempt]:
@@ -78,14 +81,18 @@ class Lockout:
         except BaseException:
             await self._store.give_back(account, holder)
             raise
-        if attempt.succeeded:
-            await self._store.forget(list(allowed), holder)
-        else:
-            await self._store.failed(allowed, self._settings.lockout_seconds, holder)
+        async with self._asking:
+            if attempt.succeeded:
+                await self._store.forget(list(allowed), holder)
+            else:
+                await self._store.failed(allowed, self._settings.lockout_seconds, holder)
 
     async def _take(self, account: str, holder: UUID) -> None:
         pause, waited = SHORTEST_PAUSE_SECONDS, 0.0
-        while not await self._store.take(account, holder, TURN_SECONDS):
+        while True:
+            async with self._asking:
+                if await self._store.take(account, holder, TURN_SECONDS):
+                    return
             if waited > TURN_SECONDS:
                 raise RateLimited("too many attempts on one account at this moment", retry_after=2)
             rest = pause * random.uniform(0.5, 1)  # noqa: S311 - spreads the waiting processes
@@ -93,7 +100,8 @@ class Lockout:
             pause, waited = min(pause * 1.5, LONGEST_PAUSE_SECONDS), waited + rest
 
     async def _refuse_locked(self, allowed: Mapping[str, int]) -> None:
-        seconds = await self._store.locked_for(list(allowed))
+        async with self._asking:
+            seconds = await self._store.locked_for(list(allowed))
         if seconds > 0:
             raise LockedOut("too many failed attempts; wait before the next", retry_after=seconds)
 
