@@ -123,7 +123,11 @@ async def step_by_id(step_id: UUID, org_id: TheOrg, journal: TheJournal) -> Step
     return await journal.step_by_id(org_id, step_id)
 
 
-@router.get("/executions/{execution_id}/export", response_model=None)
+@router.get(
+    "/executions/{execution_id}/export",
+    response_class=Response,
+    responses={200: {"content": {"application/x-ndjson": {}}, "description": "One step a line"}},
+)
 async def export(
     execution_id: UUID,
     org_id: TheOrg,

@@ -28,7 +28,7 @@ from tests.platform import MASTER_KEY, platform_of
 from tests.soak import SOAK, count
 
 NAMES = ["backend", *BESIDE]
-EXAMPLES = count(2, 500)
+EXAMPLES = count(1, 500)
 ROOT, HOOKS = Path(__file__).parents[2], "tests.services.schemathesis_hooks"
 PHASES = "examples,coverage,fuzzing,stateful" if SOAK else "fuzzing"
 CHECKS = (
