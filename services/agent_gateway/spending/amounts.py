@@ -19,11 +19,21 @@ class Amount(NamedTuple):
 
     def plus(self, other: "Amount") -> "Amount":
         """Both together."""
-        return Amount(*(a + b for a, b in zip(self, other, strict=True)))
+        return Amount(
+            self.nano + other.nano,
+            self.tokens + other.tokens,
+            self.steps + other.steps,
+            self.tool_calls + other.tool_calls,
+        )
 
     def minus(self, other: "Amount") -> "Amount":
         """This without the other; may be negative."""
-        return Amount(*(a - b for a, b in zip(self, other, strict=True)))
+        return Amount(
+            self.nano - other.nano,
+            self.tokens - other.tokens,
+            self.steps - other.steps,
+            self.tool_calls - other.tool_calls,
+        )
 
     def most(self, other: "Amount") -> "Amount":
         """The larger of each."""

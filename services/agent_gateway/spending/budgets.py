@@ -114,8 +114,12 @@ class Budgets:
         return ask_of(call, body, price, scripted=scripted)
 
     async def _reserve(self, call: Call, ask: Ask, purses: list[Purse]) -> None:
+        whole = ask.need(ask.longest)
         until = self._clock.monotonic() + self._wait_seconds
         while True:
+            if all(purse.covers(whole) for purse in purses):
+                room = ask.longest
+                break
             room = ask.affordable(tightest(purse.room for purse in purses))
             if room < ask.longest:
                 await self._fill(ask, purses)
@@ -144,14 +148,15 @@ class Budgets:
     async def _fill(self, ask: Ask, purses: list[Purse]) -> None:
         least, full = ask.need(ask.least), ask.need(ask.longest)
         for purse in purses:
-            if not purse.gone and not purse.room.cover(full):
+            if not purse.gone and not purse.covers(full):
                 await purse.fill(least, full)
 
     def _shortened(self, call: Call, ask: Ask, purses: list[Purse], room: int) -> Amount:
         """What to reserve; an answer that could grow beyond it is given that limit."""
         length = min(room, ask.longest)
-        limited = purses and ask.affordable(tightest(purse.limits for purse in purses)) < UNLIMITED
-        if ask.field is not None and limited and (length < ask.longest or not ask.known_longest):
+        grows = ask.field is not None and (length < ask.longest or not ask.known_longest)
+        if grows and purses and ask.affordable(tightest(purse.limits for purse in purses)) < UNLIMITED:
+            assert ask.field is not None
             call.change(ask.field, length)
         return ask.need(length)
 

@@ -54,6 +54,15 @@ class Purse:
         pairs = zip(self.limits, self.held.minus(self.reserved), strict=True)
         return Limits(*(None if limit is None else free for limit, free in pairs))
 
+    def covers(self, amount: Amount) -> bool:
+        """Whether the amount can be reserved at once."""
+        return all(
+            limit is None or value <= held - reserved
+            for limit, held, reserved, value in zip(
+                self.limits, self.held, self.reserved, amount, strict=True
+            )
+        )
+
     @property
     def awaits(self) -> bool:
         """Whether something may come free without a budget being raised."""
@@ -79,7 +88,7 @@ class Purse:
     async def fill(self, least: Amount, full: Amount) -> None:
         """Have room for the full amount, or at least for the least, if the budget has it."""
         async with self._asking:
-            if self.room.cover(full) or self._clock.monotonic() < self._empty_until:
+            if self.covers(full) or self._clock.monotonic() < self._empty_until:
                 return
             free = self.held.minus(self.reserved).most(ZERO)
             more = self.held.most(self.reserved)
