@@ -117,5 +117,6 @@ class AgentObservabilityClient(Client):
         self, org_id: UUID, execution_id: UUID, form: ExportForm, *, after_seq: int = 0, limit: int = 20
     ) -> bytes:
         """Some of the execution's steps, line by line: with their exact bytes, or as OTLP spans."""
-        path, query = f"/executions/{execution_id}/export", {"format": form, "after_seq": after_seq}
-        return await self._call("GET", path, bytes, org=org_id, query={**query, "limit": limit}, timeout=60)
+        path = f"/executions/{execution_id}/export"
+        query = {"format": form, "after_seq": after_seq, "limit": limit}
+        return await self._call("GET", path, bytes, org=org_id, query=query, timeout=60)
