@@ -58,7 +58,8 @@ class Bench:
 
     def __init__(self, environment: dict[str, str], stores: str) -> None:
         self._stores = stores
-        base = free_port() % 20_000 + 20_000
+        # Below the ports that connections are given.
+        base = free_port() % 4_000 + 20_000
         self._environment = {
             **environment,
             "AGENTPLANE_PORT_BASE": str(base),
