@@ -46,6 +46,8 @@ class Call:
         self.request = b""
         # What goes out in the request's place, where something changed it; `request` stays as it came.
         self.sent: bytes | None = None
+        # What the provider knows of the conversation already and reads, and is paid for, once more.
+        self.beside = b""
         self.request_patch: dict[str, Any] | None = None
         self.passed: dict[str, str] = {}
         self.query = ""

@@ -106,6 +106,8 @@ class ModelCalls:
         # A provider that gave the earlier response itself knows the conversation; any other must be told.
         if chain is not None and (scripted or not chain.at_provider):
             call.request_patch = note_difference(call.request_patch, body, whole)
+        elif chain is not None:
+            call.beside = orjson.dumps(chain.items)
         return body
 
     async def _serve(self, call: Call, dialect: Dialect, body: Body, reply: Reply) -> None:

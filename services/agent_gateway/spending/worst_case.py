@@ -59,6 +59,8 @@ def ask_of(call: Call, body: dict[str, Any], price: Price | None, *, scripted: b
         return Ask(Amount(steps=1, tool_calls=int(call.kind is StepKind.TOOL)))
     raw = call.request if call.sent is None and not call.changed else orjson.dumps(body)
     tokens = most_tokens(raw, body) if call.name in {CHAT, RESPONSES, MESSAGES} else len(raw)
+    if call.beside:
+        tokens += most_tokens(call.beside, {})
     if call.name.endswith("/count_tokens"):
         return Ask(Amount(steps=1))
     input_nano, output_nano = (0, 0) if price is None or scripted else (_dearest(price), price.output_nano)

@@ -95,6 +95,15 @@ def test_how_long_an_answer_may_be(path: str, body: dict[str, Any], longest: int
     assert (ask.longest, ask.field) == (longest, field)
 
 
+def test_what_the_provider_keeps_of_a_conversation_is_paid_for_too() -> None:
+    body = {"model": "x", "input": "and then?", "previous_response_id": "r"}
+    short = call("/v1/responses", body)
+    long = call("/v1/responses", body)
+    long.beside = b"once upon a time " * 1_000
+    asks = [ask_of(each, body, price("x"), scripted=False) for each in (short, long)]
+    assert asks[1].fixed.tokens > asks[0].fixed.tokens + 8_000
+
+
 def test_several_answers_cost_several_times() -> None:
     body = {"model": "x", "n": 3, "max_tokens": 100}
     ask = ask_of(call("/v1/chat/completions", body), body, price("x"), scripted=False)
