@@ -1,5 +1,6 @@
 """Time travel through the public API: who may, and what bad input gets."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -85,7 +86,18 @@ async def test_masks_are_the_agents_own(api: httpx.AsyncClient) -> None:
 
 
 def step(kind: StepKind, tool_calls: tuple[str, ...] = ()) -> Step:
-    return Step.model_construct(kind=kind, tool_calls=list(tool_calls))
+    ids = {name: new_id() for name in ("id", "org_id", "agent_id")}
+    now = datetime.now(UTC)
+    return Step(
+        **ids,
+        seq=1,
+        kind=kind,
+        name="x",
+        status="succeeded",
+        started_at=now,
+        finished_at=now,
+        tool_calls=list(tool_calls),
+    )
 
 
 def test_fidelity_says_what_was_not_recorded() -> None:
