@@ -97,11 +97,12 @@ class Gateway:
                 connection.close(RENEW, "connect again with a fresh ticket")
             elif age > self.settings.idle_seconds and not connection.subscriptions:
                 connection.close(IDLE, "no subscription")
-        sessions = {each.ticket.session_id for each in self._connections} - {None}
-        if sessions:
-            ended = await self._history.ended([each for each in sessions if each is not None])
+        tickets = [each.ticket for each in self._connections]
+        acting = {(each.session_id, each.org_id) for each in tickets if each.session_id is not None}
+        if acting:
+            ended = await self._history.ended(acting)
             for connection in self._connections:
-                if connection.ticket.session_id in ended:
+                if (connection.ticket.session_id, connection.ticket.org_id) in ended:
                     connection.close(UNAUTHENTICATED, "the session has ended")
 
     async def close_all(self) -> None:

@@ -31,6 +31,15 @@ WHERE org_id IS NOT DISTINCT FROM $1 AND subject = $2
 ORDER BY id LIMIT $5
 """
 
+# A session outlives a membership: it goes on in another organisation of its person.
+_LASTING = """
+SELECT acting.session_id, acting.org_id
+FROM unnest($1::uuid[], $2::uuid[]) AS acting (session_id, org_id)
+JOIN sessions s ON s.id = acting.session_id AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+JOIN members m ON m.user_id = s.user_id AND m.org_id = acting.org_id
+JOIN organisations o ON o.id = m.org_id AND o.deleted_at IS NULL
+"""
+
 
 @dataclass(frozen=True)
 class Missed:
@@ -73,11 +82,9 @@ class HistoryStore:
         recent = {row["id"] for row in rows[:limit] if row["recent"]}
         return Missed(entries, recent, known and len(rows) <= limit)
 
-    async def ended(self, session_ids: Collection[UUID]) -> set[UUID]:
-        """Those of the sessions that were revoked, have expired or are gone."""
+    async def ended(self, acting: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+        """Those of (session, organisation) whose session has ended or whose person is no member any more."""
         rows = await self._db.fetch(
-            "SELECT id FROM sessions WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL"
-            " AND expires_at > clock_timestamp()",
-            list(session_ids),
+            _LASTING, [session_id for session_id, _ in acting], [org_id for _, org_id in acting]
         )
-        return set(session_ids) - {row["id"] for row in rows}
+        return set(acting) - {(row["session_id"], row["org_id"]) for row in rows}

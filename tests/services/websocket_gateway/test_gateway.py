@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from uuid import UUID
 
 import orjson
 import pytest
@@ -205,8 +206,9 @@ async def test_a_page_that_does_not_read_is_closed_and_holds_up_nobody(platform:
         sock.close()
 
 
-async def test_a_revoked_session_ends_its_pages(platform: TestPlatform) -> None:
-    org_id, user_id, session_id = await make_organisation(platform.db), new_id(), new_id()
+async def logged_in(platform: TestPlatform, org_id: UUID) -> tuple[UUID, UUID]:
+    """A member of the organisation with a session: (user, session)."""
+    user_id, session_id = new_id(), new_id()
     await platform.db.execute(
         "INSERT INTO users (id, email, name, password_hash) VALUES ($1, $2, 'x', 'x')",
         user_id,
@@ -219,6 +221,37 @@ async def test_a_revoked_session_ends_its_pages(platform: TestPlatform) -> None:
         user_id,
         org_id,
     )
+    await platform.db.execute(
+        "INSERT INTO members (org_id, user_id, role) VALUES ($1, $2, 'viewer')", org_id, user_id
+    )
+    return user_id, session_id
+
+
+async def test_whoever_is_no_member_any_more_loses_their_pages(platform: TestPlatform) -> None:
+    org_id, other = await make_organisation(platform.db), await make_organisation(platform.db)
+    user_id, session_id = await logged_in(platform, org_id)
+    await platform.db.execute(
+        "INSERT INTO members (org_id, user_id, role) VALUES ($1, $2, 'viewer')", other, user_id
+    )
+    gateway = platform.logic("websocket-gateway")
+    async with (
+        page(platform, org_id, session_id=session_id) as left,
+        page(platform, other, session_id=session_id) as kept,
+    ):
+        await subscribe(left, "agents")
+        await subscribe(kept, "agents")
+        # As the backend removes a member: the session goes on, in the other organisation.
+        await platform.db.execute("DELETE FROM members WHERE org_id = $1 AND user_id = $2", org_id, user_id)
+        await platform.db.execute("UPDATE sessions SET org_id = $2 WHERE id = $1", session_id, other)
+        await gateway.end_stale()
+        assert await closed_with(left) == 4401
+        await ask(kept, op="ping")
+        assert (await hear(kept))["type"] == "pong"
+
+
+async def test_a_revoked_session_ends_its_pages(platform: TestPlatform) -> None:
+    org_id = await make_organisation(platform.db)
+    _, session_id = await logged_in(platform, org_id)
     gateway = platform.logic("websocket-gateway")
     async with page(platform, org_id, session_id=session_id) as opened, page(platform, org_id) as other:
         await subscribe(opened, "agents")
