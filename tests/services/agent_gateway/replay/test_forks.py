@@ -50,6 +50,8 @@ async def test_a_replay_asks_nobody_and_says_the_same(travel: Travel) -> None:
     assert replay.output["heard"] == source.output["heard"]
     one, other = await travel.raw(source, [1, 2, 3, 4]), await travel.raw(replay, [1, 2, 3, 4])
     assert [each.response_bytes for each in one] == [each.response_bytes for each in other]
+    assert [each.response_chunks for each in one] == [each.response_chunks for each in other]
+    assert all(len(each.response_chunks) > 1 for each in one)
     assert replay.tokens_in == replay.cost_nano == 0
 
 
