@@ -63,7 +63,7 @@ class Travel:
                 "AGENTPLANE_URL": world.url,
             },
         )
-        await eventually(lambda: listens(port))
+        await eventually(lambda: listens(port), 90)
         world.neighbours.ready.append(
             Endpoint(
                 org_id=world.org_id,
@@ -94,7 +94,7 @@ class Travel:
         """Fork and wait for the ends."""
         made = await self.forked(source, **fork)
         wait = self.world.client.wait
-        return list(await asyncio.gather(*(wait(self.world.org_id, each.id, 60) for each in made)))
+        return list(await asyncio.gather(*(wait(self.world.org_id, each.id, 120) for each in made)))
 
     async def forked(self, source: Execution, **fork: Any) -> list[Execution]:
         new = NewForks(fork=Fork(**fork), created_by="user:test")
