@@ -18,9 +18,9 @@ Everything that can go wrong, as one tree; the same class on both sides of a cal
     ├── Conflict                     409  conflict
     │   ├── AlreadyExists            409  already_exists
     │   ├── IdempotencyMismatch      409  idempotency_mismatch
+    │   ├── ThreadBusy               409  thread_busy
     │   ├── InProgress               409  in_progress
     │   ├── StaleEpoch               409  stale_epoch
-    │   ├── ThreadBusy               409  thread_busy
     │   └── IllegalState             409  illegal_state
     ├── Stale                        412  stale
     ├── PreconditionRequired         428  precondition_required

@@ -29,6 +29,15 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
             registry=self.registry,
         )
+        self.in_flight = Gauge(
+            "agentplane_http_requests_in_flight",
+            "Requests being answered",
+            ["service"],
+            registry=self.registry,
+        ).labels(service)
+        self._add_work()
+
+    def _add_work(self) -> None:
         loop = ["service", "loop"]
         self.loop_seconds = Histogram(
             "agentplane_loop_seconds", "Time a loop took", loop, registry=self.registry
@@ -42,7 +51,6 @@ class Metrics:
             loop,
             registry=self.registry,
         )
-
         topic = ["service", "topic"]
         self.handler_seconds = Histogram(
             "agentplane_handler_seconds", "Time to handle an event", topic, registry=self.registry
@@ -53,12 +61,6 @@ class Metrics:
             topic,
             registry=self.registry,
         )
-        self.in_flight = Gauge(
-            "agentplane_http_requests_in_flight",
-            "Requests being answered",
-            ["service"],
-            registry=self.registry,
-        ).labels(service)
 
     def handler(
         self, subject: str, handle: Callable[[Any], Awaitable[None]]
