@@ -19,6 +19,8 @@ CREATE TABLE mcp_servers (
 );
 CALL protect_tenant_table('mcp_servers');
 
+-- Results and arguments are JSON, but not jsonb: what strangers send may hold U+0000, which jsonb cannot.
+
 -- One row for each call that changes the world, committed before the call leaves. `lineage_id` is the execution
 -- whose attempts share it; the same key again within an attempt has the next ordinal. `answered_attempt` is the
 -- last attempt that was given the result: an attempt that was not asks for it again, and is answered from here.
@@ -33,7 +35,7 @@ CREATE TABLE effects (
     effect           text NOT NULL CHECK (effect IN ('read', 'write', 'irreversible')),
     state            text NOT NULL CHECK (state IN ('started', 'done', 'unknown')),
     idempotency_key  uuid NOT NULL,
-    result           jsonb,
+    result           bytea,
     step_seq         int,
     source_id        uuid,
     source_seq       int,
@@ -58,7 +60,7 @@ CREATE TABLE approvals (
     step_seq     int,
     server       text NOT NULL,
     tool         text NOT NULL,
-    arguments    jsonb NOT NULL,
+    arguments    text NOT NULL,
     effect       text NOT NULL CHECK (effect IN ('read', 'write', 'irreversible')),
     reason       text NOT NULL,
     state        text NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled')),

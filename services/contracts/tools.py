@@ -12,7 +12,7 @@ from services.chassis.topic import Event, Topic
 from services.contracts.steps import Effect
 
 ServerName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
-ToolName = Annotated[str, Field(min_length=1, max_length=200)]
+ToolName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Authorization = Annotated[str, Field(min_length=1, max_length=8000, pattern=r"^[\x20-\x7e]+$")]
 # Names that the gateway answers itself.
 BUILT_IN = frozenset({"memory", "agents"})
@@ -119,7 +119,7 @@ class Decide(Request):
     """A person's decision about a held call."""
 
     approve: bool
-    comment: str | None = Field(None, max_length=2000)
+    comment: str | None = Field(None, max_length=2000, pattern=r"^[^\x00]*$")
 
 
 class ApprovalData(Contract):

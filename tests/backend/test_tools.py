@@ -49,6 +49,7 @@ async def test_a_server_is_registered_changed_and_deleted(
         ({"name": "x", "url": URL, "effects": {"pay": "maybe"}}, 422),
         ({"name": "x", "url": URL, "agents": [str(new_id())]}, 422),
         ({"name": "x", "url": URL, "authorization": "a\nb"}, 422),
+        ({"name": "x", "url": URL, "effects": {"a\x00b": "read"}}, 422),
         ({"name": "x"}, 422),
     ],
 )
@@ -73,6 +74,8 @@ async def test_held_calls_are_decided_by_those_who_may(platform: TestPlatform, t
         assert (await theirs.get(f"/approvals/{held}")).status_code == 404
         assert (await theirs.post(f"/approvals/{held}/decision", json={"approve": True})).status_code == 404
         assert not (await theirs.get("/approvals")).json()["items"]
+        spoilt = {"approve": True, "comment": "a\x00b"}
+        assert (await owner.post(f"/approvals/{held}/decision", json=spoilt)).status_code == 422
         decided = await owner.post(f"/approvals/{held}/decision", json={"approve": True, "comment": "ok"})
         assert (decided.json()["state"], decided.json()["comment"]) == ("approved", "ok")
         assert decided.json()["decided_by"].startswith("key:")

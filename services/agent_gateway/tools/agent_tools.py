@@ -22,7 +22,7 @@ from services.agent_gateway.tools.waiting import Waiting
 from services.chassis.clock import Clock
 from services.chassis.contract import Request
 from services.chassis.errors import PlatformError, Unavailable
-from services.contracts.agents import Cause
+from services.contracts.agents import AgentName, Cause
 from services.contracts.backend import BackendClient, CallableAgent
 from services.contracts.executions import CreateExecution, Execution, ExecutionStatus, NewExecution, Relation
 from services.contracts.steps import Effect, StepKind
@@ -45,7 +45,7 @@ _SCHEMA: Json = {
 class Invocation(Request):
     """What one agent asks of another."""
 
-    agent: str = Field(min_length=1, max_length=63)
+    agent: AgentName
     input: Any = None
     thread_id: str | None = Field(None, max_length=200)
     wait: bool = True

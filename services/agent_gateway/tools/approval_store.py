@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.chassis.database import Connection, Database, Row
 from services.chassis.errors import NotFound
 from services.chassis.outbox import emit
@@ -87,7 +89,7 @@ class ApprovalStore:
                 new.step_seq,
                 new.server,
                 new.tool,
-                new.arguments,
+                orjson.dumps(new.arguments).decode(),
                 new.effect.value,
                 new.reason,
                 new.seconds,
@@ -142,7 +144,7 @@ class ApprovalStore:
 
 
 def _approval(row: Row) -> Approval:
-    return Approval.model_validate(dict(row))
+    return Approval.model_validate({**dict(row), "arguments": orjson.loads(row["arguments"])})
 
 
 async def _announce(connection: Connection, rows: Sequence[Row]) -> None:

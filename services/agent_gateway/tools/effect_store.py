@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+import orjson
+
 from services.chassis.database import Database, Row
 from services.contracts.steps import Effect
 
@@ -38,7 +40,7 @@ JOIN effects e USING (org_id, lineage_id, key, ordinal)
 
 _END = """
 UPDATE effects e SET state = ended.state, result = ended.result, finished_at = clock_timestamp()
-FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::int[], $5::text[], $6::jsonb[])
+FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::int[], $5::text[], $6::bytea[])
     AS ended (org_id, lineage_id, key, ordinal, state, result)
 WHERE e.org_id = ended.org_id AND e.lineage_id = ended.lineage_id AND e.key = ended.key
   AND e.ordinal = ended.ordinal AND e.state <> 'done'
@@ -106,7 +108,7 @@ class Ending:
 
     id: EffectId
     state: Literal["done", "unknown", "released", "answered"]
-    result: Any = None
+    result: bytes | None = None
     attempt: int = 0
 
 
@@ -185,4 +187,5 @@ def _known(row: Row | None, *, fresh: bool) -> KnownEffect | None:
         return None
     whose, seq = row["source_id"] or row["lineage_id"], row["source_seq"] or row["step_seq"]
     source = (whose, seq) if seq else None
-    return KnownEffect(row["state"], fresh, row["idempotency_key"], row["result"], source)
+    result = orjson.loads(row["result"]) if row["result"] is not None else None
+    return KnownEffect(row["state"], fresh, row["idempotency_key"], result, source)

@@ -9,10 +9,12 @@ it runs to its end, and whoever asks the same again waits for it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID
 
+import orjson
 import structlog
 
 from services.agent_gateway.group_commit import GroupCommit
@@ -24,7 +26,7 @@ from services.agent_gateway.tools.effect_store import (
     KnownEffect,
     NewEffect,
 )
-from services.agent_gateway.tools.protocol import Json, RpcError, unfinished
+from services.agent_gateway.tools.protocol import INTERNAL_ERROR, Json, RpcError, unfinished
 
 log = structlog.get_logger()
 
@@ -76,8 +78,13 @@ class Ledger:
 
     async def stop(self) -> None:
         """Let calls under way end, for a while."""
-        if self._under_way:
-            await asyncio.wait(list(self._under_way.values()), timeout=STOP_SECONDS)
+        # The loops that write have been stopped already.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                while self._under_way:
+                    await asyncio.wait(list(self._under_way.values()), timeout=0.05)
+                    await self.beginnings.flush()
+                    await self.endings.flush()
         for task in list(self._under_way.values()):
             task.cancel()
 
@@ -102,7 +109,15 @@ class Ledger:
         except Lost:
             await self.endings.add(Ending(effect, "unknown"))
             raise
-        await self.endings.add(Ending(effect, "released" if unfinished(result) else "done", result))
+        if unfinished(result):
+            await self.endings.add(Ending(effect, "released"))
+            return result
+        try:
+            stored = orjson.dumps(result)
+        except orjson.JSONEncodeError:
+            result = {"error": RpcError(INTERNAL_ERROR, "the tool's answer is nested too deeply").document()}
+            stored = orjson.dumps(result)
+        await self.endings.add(Ending(effect, "done", stored))
         return result
 
     def _ended(self, effect: EffectId, task: "asyncio.Task[Outcome]") -> None:

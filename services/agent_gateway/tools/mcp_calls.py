@@ -101,7 +101,8 @@ class McpCalls:
     ) -> Json:
         arguments = asked.params.get("arguments")
         provider, name = await self._providers.named(call.holder, only, asked.params.get("name"))
-        call.kind, call.name, call.provider = provider.kind, f"{provider.name}/{name}"[:300], provider.name
+        call.kind, call.provider = provider.kind, provider.name
+        call.name = f"{provider.name}/{name}"[:300].replace("\x00", "\ufffd")
         tool = await provider.tool(call.holder, name, arguments)
         if tool is None:
             raise RpcError(INVALID_PARAMS, f"the server {provider.name} has no tool {name[:80]}")
@@ -178,7 +179,10 @@ def _body(asked: Asked, document: Mapping[str, Any]) -> bytes:
     if "error" in document:
         error = as_dict(document["error"])
         return orjson.dumps({"jsonrpc": "2.0", "id": asked.id, "error": error})
-    return result_body(asked.id, of_age(as_dict(document.get("result")), stateless=asked.stateless))
+    try:
+        return result_body(asked.id, of_age(as_dict(document.get("result")), stateless=asked.stateless))
+    except orjson.JSONEncodeError:
+        return error_body(asked.id, RpcError(INTERNAL_ERROR, "the tool's answer is nested too deeply"))
 
 
 def _why(document: Json) -> str:

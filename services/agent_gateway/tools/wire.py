@@ -64,7 +64,10 @@ class Wire:
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
         }
-        body = orjson.dumps(message)
+        try:
+            body = orjson.dumps(message)
+        except orjson.JSONEncodeError as error:
+            raise NotSent("the request is nested too deeply") from error
         try:
             async with self._http.request(
                 "POST", url, headers=whole, data=body, timeout=self._timeout

@@ -14,13 +14,14 @@ from services.chassis.errors import AlreadyExists, Invalid, NotFound, UnsafeUrl
 from services.chassis.ids import new_id
 from services.contracts.secrets_manager import PutSecret, SecretsManagerClient
 from services.contracts.steps import Effect, StepKind
-from services.contracts.tools import PutMcpServer, ToolsClient, authorization_path
+from services.contracts.tools import Decide, PutMcpServer, ToolsClient, authorization_path
 from tests.platform import make_organisation
-from tests.services.agent_gateway.conftest import World
+from tests.services.agent_gateway.conftest import World, eventually
 from tests.services.agent_gateway.tools.conftest import (
     LEGACY,
     STATELESS,
     ServeTools,
+    again,
     agent,
     register,
     set_policy,
@@ -272,3 +273,37 @@ async def test_a_call_that_belongs_to_no_known_execution(open_world: World, serv
         "SELECT execution_id FROM steps WHERE org_id = $1 AND name = 'mock/book'", open_world.org_id
     )
     assert [row["execution_id"] for row in rows] == [None, None]
+
+
+async def test_what_postgresql_cannot_hold_passes_all_the_same(open_world: World, serve: ServeTools) -> None:
+    tools = await serve()
+    await register(open_world, tools)
+    caller = await agent(open_world)
+    assert await caller.call("book", "a\x00b") == "did book a\x00b 1"
+    assert await caller.call("fail", "a\x00b") == "error: Error executing tool fail: cannot a\x00b"
+    second = await again(caller)
+    assert await second.call("book", "a\x00b") == "did book a\x00b 1"
+    async with second.client("mock") as client:
+        with pytest.raises(MCPError):
+            await client.call_tool("no\x00thing", {})
+    await set_policy(open_world, tools=[{"tool": "mock/*", "action": "approve"}])
+    calling = asyncio.create_task(second.call("refund", "a\x00b"))
+    people = open_world.platform.client(ToolsClient)
+    (held,) = await eventually(lambda: _items(people, open_world))
+    assert held.arguments == {"what": "a\x00b"}
+    await people.decide(open_world.org_id, held.id, Decide(approve=True), "user:t")
+    assert await calling == "did refund a\x00b 1"
+
+
+async def _items(client: ToolsClient, world: World) -> Any:
+    return (await client.list_approvals(world.org_id)).items
+
+
+@pytest.mark.parametrize("depth", [200, 251, 252, 253, 254, 255, 300, 2000])
+async def test_deep_arguments(open_world: World, serve: ServeTools, depth: int) -> None:
+    await register(open_world, await serve())
+    caller = await agent(open_world)
+    deep = b'{"a":' * depth + b"1" + b"}" * depth
+    raw = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"book","arguments":' + deep + b"}}"
+    status, body, _ = await post(caller, "/mcp/mock", raw)
+    assert status in (200, 400) and json.loads(body)["jsonrpc"] == "2.0"
