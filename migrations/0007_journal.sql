@@ -50,7 +50,7 @@ CREATE TABLE steps (
     request             bytea NOT NULL,
     response            bytea NOT NULL,
     response_chunks     bytea,
-    request_patch       jsonb
+    request_patch       bytea
 ) PARTITION BY LIST (epoch);
 ALTER TABLE steps ALTER COLUMN request SET STORAGE EXTERNAL;
 ALTER TABLE steps ALTER COLUMN response SET STORAGE EXTERNAL;
@@ -165,7 +165,7 @@ SELECT journal_epoch(coalesce(s.execution_id, s.id)), s.seq, s.started_at, s.fin
        nullif(s.tool_calls, '{}'),
        CASE WHEN b.step_id IS NULL THEN '\x00' ELSE '\x0001'::bytea || uuid_send(md5(s.id::text || 'request')::uuid) END,
        CASE WHEN b.step_id IS NULL THEN '\x00' ELSE '\x0001'::bytea || uuid_send(md5(s.id::text || 'response')::uuid) END,
-       b.request_patch
+       '\x00'::bytea || convert_to(b.request_patch::text, 'UTF8')
 FROM steps_before s LEFT JOIN step_bodies_before b ON b.step_id = s.id;
 
 INSERT INTO step_usage

@@ -1,6 +1,7 @@
 """Bodies of steps, put together again byte for byte from their recipes."""
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -30,8 +31,8 @@ class Bodies:
                 seq=row["seq"],
                 request_bytes=assembled(request, blobs.__getitem__),
                 response_bytes=assembled(response, blobs.__getitem__),
-                response_chunks=self._sizes(row["response_chunks"]),
-                request_patch=row["request_patch"],
+                response_chunks=self._json(row["response_chunks"]) or [],
+                request_patch=self._json(row["request_patch"]),
             )
             for row, request, response in found
         ]
@@ -62,5 +63,5 @@ class Bodies:
             raise NotFound(f"{len(missing)} parts of these bodies are no longer kept")
         return {digest: self._codec.unpack(data) for digest, data in stored.items()}
 
-    def _sizes(self, stored: bytes | None) -> list[int]:
-        return [int(size) for size in orjson.loads(self._codec.unpack(stored))] if stored else []
+    def _json(self, stored: bytes | None) -> Any:
+        return orjson.loads(self._codec.unpack(stored)) if stored else None

@@ -28,7 +28,17 @@ _PLAIN = tuple(
     name
     for name in COLUMNS
     if name
-    not in {"epoch", "key", "tool_calls", "redacted", "request", "response", "response_chunks"}
+    not in {
+        "epoch",
+        "key",
+        "tool_calls",
+        "redacted",
+        "request",
+        "response",
+        "response_chunks",
+        "request_patch",
+    }
+    | {"name", "error", "model", "provider"}
     | {"tokens_cached", "tokens_reasoning", "served_from"}
 )
 
@@ -121,12 +131,17 @@ class Batch:
             "served_from": [step.served_from if step.served_from != "live" else None for step in self.steps],
             "request": [request for request, _ in recipes],
             "response": [response for _, response in recipes],
-            "response_chunks": [self._chunks(step.response_chunks) for step in self.steps],
+            "response_chunks": [self._json(step.response_chunks or None) for step in self.steps],
+            "request_patch": [self._json(step.request_patch) for step in self.steps],
+            "name": [_clean(step.name) for step in self.steps],
+            "error": [_clean(step.error) for step in self.steps],
+            "model": [_clean(step.model) for step in self.steps],
+            "provider": [_clean(step.provider) for step in self.steps],
         }
         return [made[name] for name in COLUMNS]
 
-    def _chunks(self, sizes: list[int]) -> bytes | None:
-        return self._codec.pack(orjson.dumps(sizes)) if sizes else None
+    def _json(self, value: object) -> bytes | None:
+        return None if value is None else self._codec.pack(orjson.dumps(value))
 
 
 def anchor_of(step: NewStep) -> UUID:
@@ -136,4 +151,9 @@ def anchor_of(step: NewStep) -> UUID:
 
 def _joined(names: list[str]) -> str | None:
     # A tool's name holds no line break.
-    return "\n".join(name.replace("\n", " ") for name in names) if names else None
+    return _clean("\n".join(name.replace("\n", " ") for name in names)) if names else None
+
+
+def _clean(text: str | None) -> str | None:
+    # PostgreSQL's text cannot hold U+0000; the exact bytes are in the bodies.
+    return text.replace("\x00", "\ufffd") if text else text

@@ -48,7 +48,7 @@ COLUMNS = {
     "request": "bytea",
     "response": "bytea",
     "response_chunks": "bytea",
-    "request_patch": "jsonb",
+    "request_patch": "bytea",
 }
 # An array of arrays of unequal length does not exist in SQL, so these travel joined by line breaks.
 _JOINED = ("tool_calls", "redacted")

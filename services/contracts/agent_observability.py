@@ -18,7 +18,8 @@ from services.contracts.steps import (
     StepTotals,
 )
 
-RAW_AT_ONCE = 100
+# A long conversation may be a megabyte a step.
+RAW_AT_ONCE = 25
 
 
 class AgentObservabilityClient(Client):

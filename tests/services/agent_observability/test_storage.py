@@ -120,6 +120,19 @@ async def test_a_failed_batch_is_not_remembered_as_stored(
     assert raw.request_bytes == good.request_bytes
 
 
+async def test_what_the_database_cannot_write_is_replaced_and_the_bytes_are_kept(
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep
+) -> None:
+    execution_id = new_id()
+    odd = {"name": "a\x00b", "error": "\x00", "model": "\x00m", "tool_calls": ["t\x00"]}
+    patch = {"model": "\x00"}
+    await journal.append_steps([step(execution_id, 1, request_bytes=b"\x00", request_patch=patch, **odd)])
+    [shown] = (await journal.timeline(org_id, execution_id)).items
+    assert (shown.name, shown.error, shown.model) == ("a\ufffdb", "\ufffd", "\ufffdm")
+    [raw] = await journal.raw(org_id, execution_id, [1])
+    assert (raw.request_bytes, raw.request_patch) == (b"\x00", patch)
+
+
 async def test_ids_that_carry_no_time_are_kept_too(
     journal: AgentObservabilityClient, org_id: UUID, step: MakeStep
 ) -> None:
