@@ -65,6 +65,7 @@ class Recorder:
 
     def _step(self, call: Call, outcome: Outcome) -> NewStep:
         active, holder = call.active, call.holder
+        # Every field is given: pydantic reads a default factory's signature each time, 0.4 ms.
         return NewStep.model_construct(
             id=call.id,
             org_id=holder.org_id,
@@ -97,6 +98,7 @@ class Recorder:
             response_bytes=b"".join(call.response),
             response_chunks=[len(part) for part in call.response] if call.streamed else [],
             request_patch=call.request_patch,
+            redacted=[],
             **vars(call.spent),
         )
 

@@ -28,6 +28,10 @@ class Pattern:
         """Whether the whole text matches."""
         return self._compiled.fullmatch(_encodable(text)) is not None
 
+    def within(self, text: str) -> bool:
+        """Whether some part of the text matches."""
+        return self._compiled.search(_encodable(text)) is not None
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where the text matches: start and end, in order."""
         return [match.span() for match in self._compiled.finditer(_encodable(text))]
