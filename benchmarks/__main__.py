@@ -15,6 +15,7 @@ BENCHMARKS = (
     "logins",
     "tracing",
     "brain_tick",
+    "boundary",
     "executions",
     "memory",
     "deploy",
