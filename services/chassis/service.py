@@ -84,9 +84,9 @@ class Service(Generic[L]):
     A service, declared.
 
     `build` makes the logic from the resources. `start` and `stop`, where given, are awaited around serving.
-    `edge` services face people and authenticate them themselves, except on `public_paths`. `open_prefixes` are
-    paths of an internal service that carry a guard of their own; `front` may wrap the app with a raw ASGI hot
-    path for those.
+    `edge` services face people and authenticate them themselves, except on `public_paths`. `open_prefixes`
+    are paths of an internal service that carry a guard of their own; `front` may wrap the app with a raw ASGI
+    hot path for those.
     `tunnel` serves the proxy requests that come to the service's port (`tunnels.py`).
     `listens_as` names further entries of the catalog whose ports the same app answers on.
     """

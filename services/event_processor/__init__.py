@@ -3,8 +3,8 @@ Event processor: projects events into live state in Redis, announces every chang
 events to the webhooks of organisations.
 
 Wakes on   agents.events, executions.events, nodes.events, webhooks.events, approvals.events,
-           every second to deliver to webhooks, every 5 s to see whether Redis is complete, every 30 s to bury deleted webhooks,
-           daily to forget old events, and requests
+           every second to deliver to webhooks, every 5 s to see whether Redis is complete,
+           every 30 s to bury deleted webhooks, daily to forget old events, and requests
 Owns       the keys `live:*` in Redis, dead_letters (replayed_at), webhook_endpoints, webhook_deliveries,
            webhook_attempts, webhook_position
 Reads      outbox (history), organisations, agents, agent_status (to rebuild)
