@@ -70,6 +70,15 @@ class Sweepable:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """What people see of the platform itself: its table of services, the dashboard, and the live door."""
+
+    services: ServiceTable
+    dashboard: Dashboard
+    live: LiveDoor
+
+
+@dataclass(frozen=True)
 class Backend:
     """Everything the routes need."""
 
@@ -94,9 +103,7 @@ class Backend:
     time_travel: TimeTravel
     bundles: Bundles
     nodes: Nodes
-    services: ServiceTable
-    dashboard: Dashboard
-    live: LiveDoor
+    surface: Surface
     tickets: Tickets
     waking: Waking
     clients: Clients

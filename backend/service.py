@@ -4,7 +4,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from backend.identity import IdentityStores, build_identity
-from backend.logic import Backend, Clients, Sweepable
+from backend.logic import Backend, Clients, Surface, Sweepable
 from backend.middleware.edge import Edge
 from backend.middleware.internal import Internal
 from backend.middleware.pages import Pages
@@ -57,9 +57,7 @@ def build(resources: Resources) -> Backend:
     kept = Sweepable(stores.sessions, stores.lockouts, stores.resets, IdempotencyStore(db))
     identity = build_identity(db, stores, tokens, settings, resources.clock)
     clients = _clients(resources)
-    waking = Waking(clients.brain)
-    nodes = Nodes(resources.client(NodeManagerClient), resources.clock)
-    dashboard = Dashboard(settings.dashboard_directory)
+    waking, nodes = Waking(clients.brain), Nodes(resources.client(NodeManagerClient), resources.clock)
     agents, changes, bundles = _agents(resources, nodes, waking)
     executions = Executions(agents, resources.client(AgentGatewayClient))
     return Backend(
@@ -84,9 +82,7 @@ def build(resources: Resources) -> Backend:
         time_travel=TimeTravel(executions, resources.client(TimeTravelClient), clients.observability),
         bundles=bundles,
         nodes=nodes,
-        services=_service_table(resources, clients.brain, dashboard),
-        dashboard=dashboard,
-        live=LiveDoor(resources),
+        surface=_surface(resources, clients.brain, settings),
         tickets=Tickets(resources.cache),
         waking=waking,
         clients=clients,
@@ -102,9 +98,13 @@ def _agents(resources: Resources, nodes: Nodes, waking: Waking) -> tuple[Agents,
     return agents, AgentChanges(db, store, agents, resources.outbox, waking), Bundles(bundles)
 
 
-def _service_table(resources: Resources, brain: ControlBrainClient, dashboard: Dashboard) -> ServiceTable:
+def _surface(resources: Resources, brain: ControlBrainClient, settings: BackendSettings) -> Surface:
+    dashboard = Dashboard(settings.dashboard_directory)
     local_mode = resources.platform.data_dir is not None
-    return ServiceTable(brain, resources.db, resources.bus, resources.cache, dashboard, local_mode=local_mode)
+    table = ServiceTable(
+        brain, resources.db, resources.bus, resources.cache, dashboard, local_mode=local_mode
+    )
+    return Surface(table, dashboard, LiveDoor(resources))
 
 
 def _clients(resources: Resources) -> Clients:
@@ -147,7 +147,7 @@ def front(backend: Backend, app: ASGIApp) -> ASGIApp:
                 "X-Request-Id",
             ],
         )
-    return Pages(Internal(app, edge, backend.accepted_keys), backend.dashboard, backend.live)
+    return Pages(Internal(app, edge, backend.accepted_keys), backend.surface.dashboard, backend.surface.live)
 
 
 service = Service(

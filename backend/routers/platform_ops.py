@@ -47,7 +47,7 @@ async def list_services(
     principal: Annotated[Principal, require("services:read")], backend: TheBackend
 ) -> Services:
     """All parts of the platform; those not part of this mode or version say so."""
-    return await backend.services.services()
+    return await backend.surface.services.services()
 
 
 @router.get("/nodes", summary="List nodes")

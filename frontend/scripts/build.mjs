@@ -55,6 +55,14 @@ async function finishStandalone() {
   const server = path.join(root, ".next", "standalone");
   await cp(path.join(root, ".next", "static"), path.join(server, ".next", "static"), { recursive: true });
   await cp(path.join(root, "public"), path.join(server, "public"), { recursive: true });
+  const pages = path.join(root, ".next", "server", "app");
+  const policies = {};
+  for (const name of await files(pages)) {
+    if (!name.endsWith(".html")) continue;
+    const route = name === "index.html" ? "/" : `/${name.slice(0, -".html".length)}`;
+    policies[route] = policy(await readFile(path.join(pages, name), "utf8"));
+  }
+  await writeFile(path.join(server, "policies.json"), JSON.stringify(policies, null, 1));
   // No image is optimised at run time.
   for (const name of ["@img", "sharp"]) await rm(path.join(server, "node_modules", name), { recursive: true, force: true });
 }

@@ -1,20 +1,43 @@
 /**
- * What runs before a page of the standalone build: without the session's cookie the login page comes first, and
- * /api and /ws lead to the API. A convenience and no guard: the API judges every request by itself.
+ * What runs before a page of the standalone build, as the API does it for the static one: without the session's
+ * cookie the login page comes first, a page for one thing is that of any id, each page has its content security
+ * policy, and /api and /ws lead to the API. A convenience and no guard: the API judges every request by itself.
  */
+import { readFileSync } from "node:fs";
 import { NextResponse, type NextRequest } from "next/server";
 import { paths } from "@/lib/paths";
 
 const SESSION = "ap_session";
 const API = /^\/(api|docs|ws|openapi\.json|ready|health)(\/|$)/;
+const ONE_THING = /^\/(agents|executions|time-travel)\/(?!new$|compare$)[^/]+$/;
+
+let policies: Record<string, string> | undefined;
+
+function policyOf(pathname: string): string | undefined {
+  policies ??= JSON.parse(readFileSync("policies.json", "utf8")) as Record<string, string>;
+  return policies[pathname] ?? policies["/_not-found"];
+}
 
 export function proxy(request: NextRequest): NextResponse {
   const { pathname, search } = request.nextUrl;
   if (API.test(pathname)) return NextResponse.rewrite(new URL(pathname + search, process.env.AGENTPLANE_API_URL ?? "http://localhost:8000"));
-  if (pathname === paths.login || request.cookies.has(SESSION)) return NextResponse.next();
-  const login = new URL(paths.login, request.url);
-  if (pathname !== paths.overview) login.searchParams.set("next", pathname + search);
-  return NextResponse.redirect(login, 307);
+  if (pathname !== paths.login && !request.cookies.has(SESSION)) {
+    const login = new URL(paths.login, request.url);
+    if (pathname !== paths.overview) login.searchParams.set("next", pathname + search);
+    return NextResponse.redirect(login, 307);
+  }
+  const section = ONE_THING.exec(pathname)?.[1];
+  const page = section ? `/${section}/_` : pathname;
+  // Another address of this very server: made of nextUrl, or it would be asked over the network.
+  const any = request.nextUrl.clone();
+  any.pathname = page;
+  const answer = section ? NextResponse.rewrite(any) : NextResponse.next();
+  const policy = policyOf(page);
+  if (policy) answer.headers.set("Content-Security-Policy", policy);
+  answer.headers.set("X-Content-Type-Options", "nosniff");
+  answer.headers.set("X-Frame-Options", "DENY");
+  answer.headers.set("Referrer-Policy", "no-referrer");
+  return answer;
 }
 
-export const config = { matcher: ["/((?!_next/|icon\\.svg|.*\\.txt$).*)"] };
+export const config = { matcher: ["/((?!_next/|icon\\.svg$).*)"] };

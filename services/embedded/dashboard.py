@@ -80,9 +80,9 @@ class DashboardBuild:
 
     def _command(self, command: list[str], node: NodeRuntime) -> None:
         with (self.builds / "build.log").open("ab") as log:
-            # At the lowest priority: the platform and its agents go first.
+            # At a lower priority: the platform and its agents go first.
             done = subprocess.run(  # noqa: S603 - no shell
-                ["nice", "-n", "19", *command],  # noqa: S607
+                ["nice", "-n", "10", *command],  # noqa: S607
                 cwd=self.frontend,
                 env={**os.environ, **node.environment, "NEXT_TELEMETRY_DISABLED": "1", "CI": "1"},
                 stdin=subprocess.DEVNULL,

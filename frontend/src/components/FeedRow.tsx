@@ -20,7 +20,7 @@ interface Data {
 const BAD = new Set(["crash_loop", "unschedulable", "failed", "lost"]);
 
 /** What happened, in a sentence. */
-export function told(entry: FeedEntry): { text: string; detail: string; tone: "ok" | "bad" | "muted" } {
+export function told(entry: FeedEntry, agent = ""): { text: string; detail: string; tone: "ok" | "bad" | "muted" } {
   const data = entry.data as Data;
   const who = data.name ?? data.agent_name ?? "";
   const [kind, what = ""] = entry.type.split(".");
@@ -37,14 +37,14 @@ export function told(entry: FeedEntry): { text: string; detail: string; tone: "o
   if (kind === "instance") {
     const exit = data.exit;
     const how = exit ? [exit.cause && words(exit.cause), exit.code != null && `code ${exit.code}`, exit.signal != null && `signal ${exit.signal}`].filter(Boolean).join(", ") : "";
-    return { text: `Instance #${data.ordinal ?? 0} ${words(what)}`, detail: data.reason ?? how, tone: what === "exited" || what === "lost" ? "bad" : what === "ready" ? "ok" : "muted" };
+    return { text: `${agent ? `${agent}: i` : "I"}nstance #${data.ordinal ?? 0} ${words(what)}`, detail: data.reason ?? how, tone: what === "lost" || (what === "exited" && exit?.cause) ? "bad" : what === "ready" ? "ok" : "muted" };
   }
   if (kind === "execution") return { text: `${who}: execution ${words(data.status ?? what)}`, detail: entry.cause ? words(entry.cause) : "", tone: BAD.has(data.status ?? "") ? "bad" : "muted" };
   return { text: words(entry.type.replace(".", " ")), detail: data.reason ?? "", tone: "muted" };
 }
 
-export function FeedRow({ entry }: { entry: FeedEntry }) {
-  const { text, detail, tone } = told(entry);
+export function FeedRow({ entry, agent }: { entry: FeedEntry; agent?: string }) {
+  const { text, detail, tone } = told(entry, agent);
   return (
     <li className="flex items-baseline gap-2.5 px-3 py-1.5" data-event={entry.type}>
       <span aria-hidden className={cx("size-1.5 shrink-0 -translate-y-px rounded-full", tone === "ok" ? "bg-ok" : tone === "bad" ? "bg-bad" : "bg-faint")} />

@@ -80,7 +80,7 @@ export function ExecutionList({ agentId, compact = false, href }: Props) {
               rowId={(execution) => execution.id}
               href={href ?? ((execution) => paths.execution(execution.id))}
               grow="input"
-              wideOnly={["id", "input", "tokens", "cost_nano", "created_at"]}
+              wideOnly={["id", "input", "steps", "tokens", "cost_nano", "created_at"]}
               more={compact ? undefined : { has: executions.hasNextPage, busy: executions.isFetchingNextPage, load: () => void executions.fetchNextPage() }}
             />
           ) : status && !compact ? (

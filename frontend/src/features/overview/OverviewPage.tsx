@@ -29,6 +29,7 @@ export function OverviewPage() {
   const present = services.data?.services.filter((each) => !each.state.startsWith("not_in")) ?? [];
   const healthy = present.filter((each) => each.state === "healthy").length;
   const ready = agents.items?.reduce((sum, each) => sum + each.status.ready_replicas, 0) ?? 0;
+  const names = new Map(agents.items?.map((each) => [each.id, each.name]));
   const scripted = all.filter((each) => each.scripted).length;
   return (
     <>
@@ -57,7 +58,7 @@ export function OverviewPage() {
           <Panel title="Events">
             <View query={{ ...feed, data: feed.items }} rows={8}>
               {(items) =>
-                items.length > 0 ? <ul aria-label="Recent events" tabIndex={0} className="divide-y divide-line xl:max-h-[calc(100dvh-16rem)] xl:overflow-y-auto">{items.slice(0, 40).map((entry) => <FeedRow key={entry.id} entry={entry} />)}</ul> : <Empty title="Nothing has happened yet" />
+                items.length > 0 ? <ul aria-label="Recent events" tabIndex={0} className="divide-y divide-line xl:max-h-[calc(100dvh-16rem)] xl:overflow-y-auto">{items.slice(0, 40).map((entry) => <FeedRow key={entry.id} entry={entry} agent={names.get(entry.agent_id ?? "")} />)}</ul> : <Empty title="Nothing has happened yet" />
               }
             </View>
           </Panel>

@@ -36,7 +36,7 @@ function Detail({ step, onStep, action }: { step: StepDetail; onStep: (by: 1 | -
   const lenses = step.kind === "llm" ? LENSES : LENSES.slice(1);
   return (
     <div data-inspector={step.seq}>
-      <header className="flex items-center gap-2 border-b border-line px-3 py-2">
+      <header className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
         <span className="tabular font-semibold">Step {step.seq}</span>
         <Chip tone={KIND_TONES[step.kind]}>{step.kind}</Chip>
         <StateBadge state={step.status} />
