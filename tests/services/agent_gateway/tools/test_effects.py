@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from services.agent_gateway.tools.effect_store import EffectId, EffectStore, NewEffect
+from services.agent_gateway.tools.ledger import Ledger
+from services.chassis.ids import new_id
 from services.contracts.executions import Execution
 from services.contracts.steps import Effect
 from services.contracts.time_travel import ReplayPlan
@@ -212,6 +215,28 @@ async def test_an_override_decides_what_a_tool_does(open_world: World, serve: Se
     assert await caller.call("book") == "did book x 1"
     assert (await caller.steps())[0].effect is Effect.READ
     assert not await _effects(open_world, caller.execution)
+
+
+async def test_a_gateway_that_stops_lets_effects_end_and_writes_them_down(open_world: World) -> None:
+    """When services are stopped, the loops that commit are gone already."""
+    caller, answer = await agent(open_world), asyncio.Event()
+    ledger = Ledger(EffectStore(open_world.platform.db))
+    effect = EffectId(open_world.org_id, caller.execution.id, b"key", 0)
+    new = NewEffect(effect, open_world.agent_id, "mock", "book", Effect.WRITE, new_id(), 1)
+
+    async def perform(_: object) -> dict[str, object]:
+        await answer.wait()
+        return {"result": {}}
+
+    calling = asyncio.create_task(ledger.once(new, perform, idempotent=False))
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(ledger.stop())
+    await eventually(lambda: _effects(open_world, caller.execution))
+    answer.set()
+    await stopping
+    assert await calling == ({"result": {}}, None)
+    (row,) = await _effects(open_world, caller.execution)
+    assert (row["state"], row["result"]) == ("done", b'{"result":{}}')
 
 
 TRIALS = count(12, 200)
