@@ -1,4 +1,4 @@
-"""The WebSocket on the API's origin: carried to a gateway elsewhere, or answered by the one in this process."""
+"""The WebSocket on the API's origin: carried to a gateway elsewhere, or answered by this process's own."""
 
 import asyncio
 import contextlib

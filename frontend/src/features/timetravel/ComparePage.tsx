@@ -46,7 +46,6 @@ function Shown({ comparison, left, right }: { comparison: Comparison; left: stri
   return (
     <div className="grid gap-4">
       <Totals comparison={comparison} />
-      <Outputs left={left} right={right} />
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(0,1.3fr)]">
         <Panel title="Steps" aside={<span className="text-xs text-muted">the first {comparison.common_prefix} are the same</span>}>
           <ol className="max-h-[calc(100dvh-18rem)] divide-y divide-line overflow-y-auto">
@@ -63,6 +62,7 @@ function Shown({ comparison, left, right }: { comparison: Comparison; left: stri
         </Panel>
         <Panel title="This step">{chosen ? <Pair key={index} pair={chosen} left={left} right={right} /> : <Empty title="No steps" />}</Panel>
       </div>
+      <Outputs left={left} right={right} />
     </div>
   );
 }
