@@ -37,24 +37,23 @@ class Rulebook:
         self._store = store
         self._clock = clock
         self._known: dict[UUID, OrganisationRules] = {}
+        self._changed: dict[UUID, float] = {}
         self._reading = asyncio.Lock()
 
     async def of(self, org_id: UUID) -> OrganisationRules:
         """The organisation's rules, less than a second old."""
-        now = self._clock.monotonic()
-        known = self._known.get(org_id)
-        if known is None or now - known.read_at > FRESH_SECONDS:
+        arrived = self._clock.monotonic()
+        while (known := self._believed(org_id, arrived)) is None:
             async with self._reading:
-                known = self._known.get(org_id)
-                if known is None or self._clock.monotonic() - known.read_at > FRESH_SECONDS:
+                if self._believed(org_id, arrived) is None:
                     await self._read([org_id])
-                    known = self._known[org_id]
-        known.asked_at = now
+        known.asked_at = arrived
         return known
 
     async def refresh(self) -> None:
         """Read again what is in use, and forget what is not."""
         now = self._clock.monotonic()
+        self._changed = {org: at for org, at in self._changed.items() if now - at < FORGOTTEN_SECONDS}
         self._known = {
             org_id: rules for org_id, rules in self._known.items() if now - rules.asked_at < FORGOTTEN_SECONDS
         }
@@ -64,6 +63,12 @@ class Rulebook:
     def changed(self, org_id: UUID) -> None:
         """Something was changed here: read it before it is used again."""
         self._known.pop(org_id, None)
+        self._changed[org_id] = self._clock.monotonic()
+
+    def _believed(self, org_id: UUID, arrived: float) -> OrganisationRules | None:
+        """What is known, if it is fresh, or however slow the database is, was read for who asks now."""
+        known = self._known.get(org_id)
+        return known if known is not None and known.read_at >= arrived - FRESH_SECONDS else None
 
     async def _read(self, orgs: list[UUID]) -> None:
         # As of before the query: what is changed while it runs must not be believed for longer.
@@ -71,7 +76,7 @@ class Rulebook:
         found = await self._store.rules(orgs)
         for org_id in orgs:
             stored, old = found[org_id], self._known.get(org_id)
-            if old is not None and old.read_at > read_at:
+            if (old is not None and old.read_at > read_at) or self._changed.get(org_id, read_at) > read_at:
                 continue
             policy = old.policy if old is not None else None
             if policy is None or stored.policy is None or policy.policy != stored.policy:
