@@ -90,10 +90,7 @@ class Replays:
             raise Refused(503, "journal_unavailable", message, Cause.INTERNAL) from error
 
     def settle(self, call: Call) -> None:
-        """End the execution whose call was the one it diverged at."""
-        if call.cause is Cause.DIVERGED and call.active is not None:
-            self._to_end.append(call.active)
-            self.diverged.set()
+        """Nothing was held."""
 
     async def end_diverged(self) -> list[tuple[UUID, UUID]]:
         """End the executions that diverged and must not go on; each with its organisation."""
@@ -161,6 +158,7 @@ class Replays:
         if replaying.straying is None:
             work = self._straying.settle(replaying.active, call, replaying.course, reason)
             replaying.straying = asyncio.create_task(work, name=f"divergence {replaying.active.id}")
+            replaying.straying.add_done_callback(lambda done: self._settled(replaying.active, done))
         straying = replaying.straying
         try:
             verdict = await asyncio.shield(straying)
@@ -172,6 +170,12 @@ class Replays:
             # Not 409: the SDKs would try that again.
             raise Refused(422, "diverged", message, Cause.DIVERGED)
         replaying.course.diverged = True
+
+    def _settled(self, active: Active, straying: "asyncio.Task[Verdict]") -> None:
+        # Whether or not the call still waits: its agent may have given up while a person thought about it.
+        if not straying.cancelled() and straying.exception() is None and straying.result() == "fail":
+            self._to_end.append(active)
+            self.diverged.set()
 
     async def _replaying(self, active: Active) -> _Replaying:
         loading = self._under_way.get(active.id)
