@@ -70,6 +70,7 @@ class DashboardBuild:
         if not stamp.exists() or stamp.read_text() != wanted:
             self._say("building", "installing the packages that package-lock.json names")
             self._command([*node.npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], node)
+            modules.mkdir(exist_ok=True)
             stamp.write_text(wanted)
 
     def _build(self, node: NodeRuntime) -> None:
