@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.peers.contender import CONCURRENCIES, SECONDS, Contender, server
-from benchmarks.peers.others import agno_os, langgraph_dev
+from benchmarks.peers.others import agno_os, langgraph_dev, prefect_server
 from benchmarks.peers.ours import deployed, our_calls, our_platform
 from benchmarks.report import Report, publish
 from services.embedded.testing import free_port
