@@ -59,7 +59,7 @@ async def _measure(home: Path) -> Report:
     report.note(
         f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians, each at its best concurrency of "
         f"{', '.join(map(str, CONCURRENCIES))}; clients, model, servers and agents share the machine. On for "
-        "ours: API key, row-level security, rate limit, audit of every write, virtual key, policy and budget; "
+        "ours: API key, row-level security, rate limit, audit of every write, virtual key, policy, budget; "
         "every model call recorded durably before its last byte. The peers have none of these."
     )
     return report

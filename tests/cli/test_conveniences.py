@@ -54,7 +54,7 @@ async def test_watching_shows_it_again_until_it_is_interrupted(stranger: Person)
     await stranger.logs_in()
     process = await asyncio.create_subprocess_exec(
         COMMAND, "agents", "list", "-o", "json", "--watch",
-        env={"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(stranger.home), "AGENTPLANE_URL": stranger.url},
+        env={**os.environ, "XDG_CONFIG_HOME": str(stranger.home), "AGENTPLANE_URL": stranger.url},
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None

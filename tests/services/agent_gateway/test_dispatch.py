@@ -220,7 +220,8 @@ async def test_a_caller_may_wait_for_the_end_in_one_call(world: World) -> None:
     await world.agent()
     request = CreateExecution(
         agent_id=world.agent_id, agent_name="agent", agent_version=1, mode="service",
-        request=NewExecution(input={"do": "echo"}), timeout_seconds=30, max_attempts=3, created_by="user:test",
+        request=NewExecution(input={"do": "echo"}), timeout_seconds=30, max_attempts=3,
+        created_by="user:test",
     )  # fmt: skip
     ended = await world.client.create(world.org_id, request, wait_seconds=20)
     assert ended.status is ExecutionStatus.SUCCEEDED and ended.output is not None
