@@ -94,7 +94,17 @@ class Travel:
         """Fork and wait for the ends."""
         made = await self.forked(source, **fork)
         wait = self.world.client.wait
-        return list(await asyncio.gather(*(wait(self.world.org_id, each.id, 120) for each in made)))
+        ended = list(await asyncio.gather(*(wait(self.world.org_id, each.id, 120) for each in made)))
+        self._stop({each.id for each in ended if each.status.terminal})
+        return ended
+
+    def _stop(self, executions: set[UUID]) -> None:
+        """End the processes made for these executions, as the brain would."""
+        for endpoint in self.world.neighbours.ready:
+            process = self.processes.get(endpoint.run_id)
+            if endpoint.execution_id in executions and process is not None:
+                process.kill()
+                process.wait(10)
 
     async def forked(self, source: Execution, **fork: Any) -> list[Execution]:
         new = NewForks(fork=Fork(**fork), created_by="user:test")

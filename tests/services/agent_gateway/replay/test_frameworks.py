@@ -25,7 +25,7 @@ from tests.soak import count
 HERE = Path(__file__).parent
 LANGGRAPH = ("langgraph==1.2.22", "langchain-openai==1.7.3", "langgraph-prebuilt==1.1.2")
 OPENAI_NODE = "openai@6.49.0"
-AT_ONCE = 5
+AT_ONCE = 3
 
 Framework = tuple[list[str], dict[str, str]]
 
