@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from services.agent_gateway.answers import Answer, CutStream
+from services.agent_gateway.dialects.chat import Chat
 from services.agent_gateway.scripted import ScriptedProvider
 from services.chassis.clock import Clock
 
@@ -58,7 +59,7 @@ class ModelServer:
 
 
 async def _answered(provider: ScriptedProvider, raw: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-    answer: Answer = await provider.answer(json.loads(raw), raw)
+    answer: Answer = await provider.answer(Chat(), json.loads(raw), raw)
     parts = []
     try:
         async for chunk in answer.chunks:

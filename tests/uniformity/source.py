@@ -78,7 +78,7 @@ def template(node: ast.expr) -> str:
 
 def tables() -> dict[str, str]:
     """Every table that the migrations leave -> the file that creates it."""
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted((ROOT / "migrations").glob("*.sql")):
         text = path.read_text()
         dropped = re.findall(r"^DROP TABLE ([\w, ]+);", text, re.M)
