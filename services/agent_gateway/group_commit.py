@@ -24,11 +24,19 @@ class GroupCommit(Generic[T, R]):
         self._items: list[tuple[T, asyncio.Future[R]]] = []
         self.waiting = asyncio.Event()
 
-    def add(self, item: T) -> "asyncio.Future[R]":
-        """Have the item written; the future holds the writer's result once it is committed."""
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+    def add(self, item: T, *, within_seconds: float = 0) -> "asyncio.Future[R]":
+        """
+        Have the item written; the future holds the writer's result once it is committed.
+
+        Nobody waits for one that may be written `within_seconds`: others can join it.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
         self._items.append((item, future))
-        self.waiting.set()
+        if not within_seconds:
+            self.waiting.set()
+        elif len(self._items) == 1:
+            loop.call_later(within_seconds, self.waiting.set)
         return future
 
     async def flush(self) -> None:
