@@ -13,7 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -261,9 +260,7 @@ def run() -> Report:
         port = free_port()
         mock = [sys.executable, "-m", "benchmarks.boundary_peers", "provider", str(port)]
         with process(mock, dict(os.environ), f"http://127.0.0.1:{port}/"):
-            started = time.monotonic()
             report = asyncio.run(Boundary(environment, str(test_run.directory), port).measure())
-            report.note(f"Took {time.monotonic() - started:.0f} s.")
         stores.stop()
     finally:
         test_run.end()
