@@ -113,7 +113,7 @@ def test_what_does_not_run_is_said_with_the_code_for_it(shell: Shell) -> None:
     assert "absent" in status.stdout
     assert shell.run("dashboard").returncode == 6
     assert shell.run("logs", "prometheus").returncode == 3
-    assert shell.run("status", "-o", "yaml").returncode == 2
+    assert shell.run("status", "-o", "xml").returncode == 2
     assert shell.run("no-such-verb").returncode == 2
 
 
