@@ -10,6 +10,8 @@ export default async function memory({ open }) {
   await page.getByRole("button", { name: "Remember" }).first().click();
   await page.getByLabel("What").fill(`The customer keeps a ${word} and prefers e-mail.`);
   await page.getByRole("dialog").getByRole("button", { name: "Remember" }).click();
+  // The new row is there before the dialog has closed, and what lies behind a dialog takes no typing.
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
   await page.getByText(word).first().waitFor();
   await page.getByLabel("Search memories").fill(word);
   await page.locator("[data-score]").first().waitFor();
