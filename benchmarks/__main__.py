@@ -16,9 +16,11 @@ BENCHMARKS = (
     "tracing",
     "brain_tick",
     "boundary",
+    "journal",
     "executions",
     "memory",
     "deploy",
+    "peers.servers",
 )
 
 HEADER = """# Benchmark results

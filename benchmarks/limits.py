@@ -1,6 +1,5 @@
 """What the limits add to a request: the same request through the backend with them and without, in turns."""
 
-import asyncio
 import statistics
 import time
 
@@ -9,8 +8,8 @@ from starlette.types import ASGIApp
 from backend.permissions import Principal
 from backend.services.limits import Admission, Limits
 from benchmarks.report import Report, publish
+from benchmarks.stores import on_stores
 from services.chassis.client import Call, InProcessTransport
-from services.embedded.testing import TestRun
 from services.secrets_manager.settings import SecretsSettings
 from tests.backend.conftest import backend_settings, make_tenant
 from tests.platform import MASTER_KEY, platform_of
@@ -20,14 +19,7 @@ ROUNDS, REQUESTS = 20, 400
 
 def measure() -> Report:
     """Start stores and a backend, and ask it."""
-    run = TestRun.begin()
-    try:
-        stores = run.worker_stores("bench")
-        report = asyncio.run(compare(stores.environment()))
-        stores.stop()
-    finally:
-        run.end()
-    return report
+    return on_stores(compare)
 
 
 async def compare(environment: dict[str, str]) -> Report:

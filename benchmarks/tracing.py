@@ -7,10 +7,10 @@ import time
 from starlette.types import ASGIApp
 
 from benchmarks.report import Report, publish
+from benchmarks.stores import on_stores
 from services.chassis.client import Call, InProcessTransport
 from services.chassis.spans import Spans
 from services.chassis.tracing import TraceRequests
-from services.embedded.testing import TestRun
 from services.secrets_manager.settings import SecretsSettings
 from tests.backend.conftest import backend_settings, make_tenant
 from tests.chassis.collector import collecting
@@ -21,14 +21,7 @@ ROUNDS, REQUESTS = 20, 400
 
 def measure() -> Report:
     """Start stores, a collector and a backend, and ask it."""
-    run = TestRun.begin()
-    try:
-        stores = run.worker_stores("bench")
-        report = asyncio.run(compare(stores.environment()))
-        stores.stop()
-    finally:
-        run.end()
-    return report
+    return on_stores(compare)
 
 
 async def compare(environment: dict[str, str]) -> Report:
