@@ -89,7 +89,7 @@ def test_an_agent_reads_nothing_of_the_platform(
     instances = live.data / "node" / "instances"
     others = [
         path
-        for pattern in ("*/workload.json", "*/plan", "*/told/token", "*/work/mcp.json")
+        for pattern in ("*/workload.json", "*/plan", "*/told/token", "*/*/mcp.json")
         for path in instances.glob(pattern)
         if intruder["instance"]["id"] not in str(path) or path.name == "plan"
     ]

@@ -1,5 +1,6 @@
 """What a dialect is: how requests of one path are checked, and how its answers are read."""
 
+from abc import ABC, abstractmethod
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
 
@@ -84,7 +85,7 @@ def read_whole(dialect: Dialect, body: bytes) -> Outcome:
     return outcome
 
 
-class DocumentReader:
+class DocumentReader(ABC):
     """A reader for streams whose events are JSON documents; a dialect adds what they mean."""
 
     def __init__(self, pieces: Pieces) -> None:
@@ -108,9 +109,9 @@ class DocumentReader:
             self.outcome.texts.setdefault(channel, []).append(place[name])
         return self.read(document)
 
+    @abstractmethod
     def read(self, document: dict[str, Any]) -> Part:
         """What an event means; each dialect's own."""
-        raise NotImplementedError
 
     def odd(self, data: bytes) -> Part:
         """An event that is no document."""
