@@ -38,6 +38,7 @@ class Call:
         self.name = name
         self.started_at = now
         self.first_byte_at: datetime | None = None
+        self.finished_at = now
         self.model: str | None = None
         self.provider: str | None = None
         self.scripted = False

@@ -42,11 +42,11 @@ class Recorder:
         self._prices = prices
         self._journal_seconds = journal_seconds
         self._redaction = redaction
-        self.steps: GroupCommit[tuple[Call, NewStep], None] = GroupCommit(self._write, most=MOST_AT_ONCE)
+        self.steps: GroupCommit[Call, None] = GroupCommit(self._write, most=MOST_AT_ONCE)
 
     def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
         """Have the call's step stored; the future is done when it is durable."""
-        call.recorded = True
+        call.recorded, call.outcome, call.finished_at = True, outcome, self._clock.now()
         if call.resumed:
             self._gates.settle(call)
             stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,50 +63,12 @@ class Recorder:
             totals.cost_nano += spent.cost_nano
             totals.scripted = totals.scripted or call.scripted
         self._gates.settle(call)
-        within = 0 if call.durable else ASYNC_SECONDS
-        return self.steps.add((call, self._step(call, outcome)), within_seconds=within)
+        # Numbered now: steps are in the order in which calls ended, whenever they are written.
+        _ = call.seq
+        return self.steps.add(call, within_seconds=0 if call.durable else ASYNC_SECONDS)
 
-    def _step(self, call: Call, outcome: Outcome) -> NewStep:
-        active, holder = call.active, call.holder
-        # Every field is given: pydantic reads a default factory's signature each time, 0.4 ms.
-        return NewStep.model_construct(
-            id=call.id,
-            org_id=holder.org_id,
-            agent_id=holder.agent_id,
-            execution_id=active.id if active else None,
-            instance_id=holder.instance_id,
-            seq=call.seq,
-            attempt=active.attempt if active else holder.attempt,
-            parent_id=None,
-            kind=call.kind,
-            name=call.name,
-            status=call.status,
-            cause=call.cause,
-            error=_clean(call.error),
-            model=_clean(call.model),
-            provider=call.provider,
-            scripted=call.scripted,
-            streamed=call.streamed,
-            http_status=call.http_status,
-            key=call.key.hex() if call.key else None,
-            served_from=call.served_from,
-            source_execution_id=call.source[0] if call.source else None,
-            source_seq=call.source[1] if call.source else None,
-            effect=call.effect,
-            started_at=call.started_at,
-            first_byte_at=call.first_byte_at,
-            finished_at=self._clock.now(),
-            tool_calls=[_clean(name) or "" for name in outcome.tool_calls],
-            request_bytes=call.request,
-            response_bytes=b"".join(call.response),
-            response_chunks=[len(part) for part in call.response] if call.streamed else [],
-            request_patch=call.request_patch,
-            redacted=[],
-            **vars(call.spent),
-        )
-
-    async def _write(self, taken: list[tuple[Call, NewStep]]) -> Sequence[None]:
-        steps = [await self._redaction.step(call, step) for call, step in taken]
+    async def _write(self, calls: list[Call]) -> Sequence[None]:
+        steps = [await self._redaction.step(call, _step(call)) for call in calls]
         give_up_at = self._clock.monotonic() + self._journal_seconds
         while True:
             try:
@@ -121,6 +83,46 @@ class Recorder:
                     log.error("journal.refused_step", step_id=str(steps[0].id), reason=error.detail)
                 raise
             await self._clock.sleep(AGAIN_SECONDS)
+
+
+def _step(call: Call) -> NewStep:
+    active, holder = call.active, call.holder
+    # Every field is given: pydantic reads a default factory's signature each time, 0.4 ms.
+    return NewStep.model_construct(
+        id=call.id,
+        org_id=holder.org_id,
+        agent_id=holder.agent_id,
+        execution_id=active.id if active else None,
+        instance_id=holder.instance_id,
+        seq=call.seq,
+        attempt=active.attempt if active else holder.attempt,
+        parent_id=None,
+        kind=call.kind,
+        name=call.name,
+        status=call.status,
+        cause=call.cause,
+        error=_clean(call.error),
+        model=_clean(call.model),
+        provider=call.provider,
+        scripted=call.scripted,
+        streamed=call.streamed,
+        http_status=call.http_status,
+        key=call.key.hex() if call.key else None,
+        served_from=call.served_from,
+        source_execution_id=call.source[0] if call.source else None,
+        source_seq=call.source[1] if call.source else None,
+        effect=call.effect,
+        started_at=call.started_at,
+        first_byte_at=call.first_byte_at,
+        finished_at=call.finished_at,
+        tool_calls=[_clean(name) or "" for name in call.outcome.tool_calls],
+        request_bytes=call.request,
+        response_bytes=b"".join(call.response),
+        response_chunks=[len(part) for part in call.response] if call.streamed else [],
+        request_patch=call.request_patch,
+        redacted=[],
+        **vars(call.spent),
+    )
 
 
 def _clean(text: str | None) -> str | None:

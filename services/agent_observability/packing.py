@@ -15,7 +15,7 @@ from services.agent_observability.codec import Codec
 from services.agent_observability.conversations import Conversations, Key, Prefix, key_of
 from services.agent_observability.epochs import epoch_of
 from services.agent_observability.splitting import Splitter
-from services.agent_observability.store import COLUMNS
+from services.agent_observability.store import COLUMNS, Written
 from services.contracts.steps import NewStep
 
 Place = tuple[int, bytes]
@@ -24,23 +24,13 @@ CHUNK = 1_996
 REMEMBERED = 50_000
 REMEMBERED_SECONDS = 1_800.0
 # Read as they stand in the contract; the rest is made here.
-_PLAIN = tuple(
-    name
-    for name in COLUMNS
-    if name
-    not in {
-        "epoch",
-        "key",
-        "tool_calls",
-        "redacted",
-        "request",
-        "response",
-        "response_chunks",
-        "request_patch",
+_MADE = frozenset(
+    {
+        *("epoch", "key", "name", "error", "model", "provider", "tokens_cached", "tokens_reasoning"),
+        *("served_from", "tool_calls", "redacted", "request", "response", "response_chunks", "request_patch"),
     }
-    | {"name", "error", "model", "provider"}
-    | {"tokens_cached", "tokens_reasoning", "served_from"}
 )
+_PLAIN = tuple(name for name in COLUMNS if name not in _MADE)
 
 
 class Stored:
@@ -79,23 +69,24 @@ class Batch:
         self._conversations = conversations
         self.prefixes: dict[Key, Prefix] = {}
         self._blobs: dict[Place, tuple[UUID, bytes]] = {}
-        recipes = [self._recipes(step, epoch) for step, epoch in zip(self.steps, self.epochs, strict=True)]
-        self.columns = self._columns(recipes)
+        self.rows = [self._row(step, epoch) for step, epoch in zip(self.steps, self.epochs, strict=True)]
 
     @property
     def places(self) -> list[Place]:
         """Where the batch's blobs go."""
         return list(self._blobs)
 
-    def blobs(self) -> list[list[object]]:
-        """The columns of the blobs, in the order in which every writer takes them."""
-        ordered = sorted(self._blobs.items())
+    def blobs(self) -> list[Written]:
+        """The blobs, in the order in which every writer takes them."""
         return [
-            [epoch for (epoch, _), _ in ordered],
-            [org_id for _, (org_id, _) in ordered],
-            [UUID(bytes=digest) for (_, digest), _ in ordered],
-            [data[: len(data) - len(data) % CHUNK] or None for _, (_, data) in ordered],
-            [data[len(data) - len(data) % CHUNK :] for _, (_, data) in ordered],
+            {
+                "epoch": epoch,
+                "org_id": org_id,
+                "hash": UUID(bytes=digest),
+                "bulk": data[: len(data) - len(data) % CHUNK] or None,
+                "rest": data[len(data) - len(data) % CHUNK :],
+            }
+            for (epoch, digest), (org_id, data) in sorted(self._blobs.items())
         ]
 
     def _recipes(self, step: NewStep, epoch: int) -> tuple[bytes, bytes]:
@@ -117,28 +108,25 @@ class Batch:
             self.prefixes[key] = splitter.prefix
         return recipe
 
-    def _columns(self, recipes: list[tuple[bytes, bytes]]) -> list[list[object]]:
-        made: dict[str, list[object]] = {
-            name: [getattr(step, name) for step in self.steps] for name in _PLAIN
+    def _row(self, step: NewStep, epoch: int) -> Written:
+        request, response = self._recipes(step, epoch)
+        return {name: getattr(step, name) for name in _PLAIN} | {
+            "epoch": epoch,
+            "key": bytes.fromhex(step.key) if step.key else None,
+            "tool_calls": [_clean(name) for name in step.tool_calls] or None,
+            "redacted": step.redacted or None,
+            "tokens_cached": step.tokens_cached or None,
+            "tokens_reasoning": step.tokens_reasoning or None,
+            "served_from": step.served_from if step.served_from != "live" else None,
+            "request": request,
+            "response": response,
+            "response_chunks": self._json(step.response_chunks or None),
+            "request_patch": self._json(step.request_patch),
+            "name": _clean(step.name),
+            "error": _clean(step.error),
+            "model": _clean(step.model),
+            "provider": _clean(step.provider),
         }
-        made |= {
-            "epoch": [*self.epochs],
-            "key": [bytes.fromhex(step.key) if step.key else None for step in self.steps],
-            "tool_calls": [_joined(step.tool_calls) for step in self.steps],
-            "redacted": [_joined(step.redacted) for step in self.steps],
-            "tokens_cached": [step.tokens_cached or None for step in self.steps],
-            "tokens_reasoning": [step.tokens_reasoning or None for step in self.steps],
-            "served_from": [step.served_from if step.served_from != "live" else None for step in self.steps],
-            "request": [request for request, _ in recipes],
-            "response": [response for _, response in recipes],
-            "response_chunks": [self._json(step.response_chunks or None) for step in self.steps],
-            "request_patch": [self._json(step.request_patch) for step in self.steps],
-            "name": [_clean(step.name) for step in self.steps],
-            "error": [_clean(step.error) for step in self.steps],
-            "model": [_clean(step.model) for step in self.steps],
-            "provider": [_clean(step.provider) for step in self.steps],
-        }
-        return [made[name] for name in COLUMNS]
 
     def _json(self, value: object) -> bytes | None:
         return None if value is None else self._codec.pack(orjson.dumps(value))
@@ -147,11 +135,6 @@ class Batch:
 def anchor_of(step: NewStep) -> UUID:
     """What a step is found by: its execution, or itself when it belongs to none."""
     return step.execution_id or step.id
-
-
-def _joined(names: list[str]) -> str | None:
-    # A tool's name holds no line break.
-    return _clean("\n".join(name.replace("\n", " ") for name in names)) if names else None
 
 
 def _clean(text: str | None) -> str | None:

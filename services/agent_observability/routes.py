@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from services.agent_observability.logic import Journal
 from services.chassis.auth import TheOrg, only
+from services.chassis.client import HANDED
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
 from services.contracts.step_frames import unframed
 from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
-from services.contracts.steps import RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
+from services.contracts.steps import NewStep, RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
 
 router = APIRouter(tags=["steps"])
 TheJournal = Annotated[Journal, Logic(Journal)]
@@ -26,13 +27,17 @@ Kinds = Annotated[str | None, Query(max_length=100, description="comma separated
 @router.post("/steps", status_code=204, dependencies=[only("agent-gateway")])
 async def append_steps(request: Request, journal: TheJournal) -> None:
     """Store a commit group of steps; answered when it is durable."""
+    handed = request.scope.get(HANDED)
+    await journal.append(_unframed(await request.body()) if handed is None else handed)
+
+
+def _unframed(body: bytes) -> list[NewStep]:
     try:
-        steps = unframed(await request.body())
+        return unframed(body)
     except ValidationError as error:
         raise Invalid("the batch is not a list of steps", errors=_places(error)) from error
     except ValueError as error:
         raise Invalid(f"the batch is cut short: {error}") from error
-    await journal.append(steps)
 
 
 @router.get("/executions/{execution_id}/steps")

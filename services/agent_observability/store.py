@@ -7,65 +7,25 @@ from services.agent_observability.epochs import epoch_of
 from services.chassis.database import Database, Row
 from services.contracts.steps import RecordedCall, Step, StepTotals
 
-# The columns of a step as they are stored, and their types; `packing.py` fills them.
-COLUMNS = {
-    "epoch": "int",
-    "seq": "int",
-    "started_at": "timestamptz",
-    "finished_at": "timestamptz",
-    "first_byte_at": "timestamptz",
-    "cost_nano": "bigint",
-    "attempt": "int",
-    "tokens_in": "int",
-    "tokens_out": "int",
-    "tokens_cached": "int",
-    "tokens_reasoning": "int",
-    "http_status": "int",
-    "source_seq": "int",
-    "scripted": "bool",
-    "streamed": "bool",
-    "priced": "bool",
-    "estimated": "bool",
-    "org_id": "uuid",
-    "id": "uuid",
-    "agent_id": "uuid",
-    "execution_id": "uuid",
-    "instance_id": "uuid",
-    "parent_id": "uuid",
-    "source_execution_id": "uuid",
-    "kind": "text",
-    "name": "text",
-    "status": "text",
-    "cause": "text",
-    "error": "text",
-    "model": "text",
-    "provider": "text",
-    "effect": "text",
-    "served_from": "text",
-    "key": "bytea",
-    "tool_calls": "text",
-    "redacted": "text",
-    "request": "bytea",
-    "response": "bytea",
-    "response_chunks": "bytea",
-    "request_patch": "bytea",
-}
-# An array of arrays of unequal length does not exist in SQL, so these travel joined by line breaks.
-_JOINED = ("tool_calls", "redacted")
-_TAKEN = ", ".join(f"string_to_array({name}, E'\\n')" if name in _JOINED else name for name in COLUMNS)
-_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 6))
+# The columns of a step that a writer fills; `packing.py` makes the rows.
+_NAMES = (
+    "epoch, seq, started_at, finished_at, first_byte_at, cost_nano, attempt, tokens_in, tokens_out, tokens_cached,"
+    " tokens_reasoning, http_status, source_seq, scripted, streamed, priced, estimated, org_id, id, agent_id,"
+    " execution_id, instance_id, parent_id, source_execution_id, kind, name, status, cause, error, model,"
+    " provider, effect, served_from, key, tool_calls, redacted, request, response, response_chunks, request_patch"
+)
+COLUMNS = tuple(_NAMES.split(", "))
 
 # Every writer takes its rows in the same order, so that two wait for each other but never in a circle.
 _APPEND = f"""
 WITH stored AS (
-    INSERT INTO steps ({", ".join(COLUMNS)})
-    SELECT {_TAKEN} FROM unnest({_ARRAYS}) AS step ({", ".join(COLUMNS)})
+    INSERT INTO steps ({_NAMES}) SELECT {_NAMES} FROM unnest($1::steps[])
     ON CONFLICT DO NOTHING
     RETURNING org_id, id, started_at, agent_id, execution_id, kind, model, scripted, status, served_from,
               priced, estimated, tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_nano
 ), kept AS (
     INSERT INTO step_blobs (epoch, org_id, hash, bulk, rest)
-    SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bytea[]) ON CONFLICT DO NOTHING
+    SELECT epoch, org_id, hash, bulk, rest FROM unnest($2::step_blobs[]) ON CONFLICT DO NOTHING
 ), counted AS (
     INSERT INTO step_usage AS u
     SELECT org_id, (started_at AT TIME ZONE 'UTC')::date AS day, agent_id, kind, coalesce(model, '') AS model,
@@ -123,18 +83,19 @@ SELECT count(*)::int AS steps, coalesce(max(seq), 0) AS last_seq,
 _BLOBS = "SELECT hash, coalesce(bulk, '') || rest AS data FROM step_blobs WHERE epoch = $1 AND hash = ANY($2)"
 
 
+Written = Mapping[str, object]
+"""A row on its way in, by the names of its columns."""
+
+
 class StepStore:
     """Owns `steps`, `step_blobs` and `step_usage`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def append(
-        self, columns: Sequence[Sequence[object]], blobs: Sequence[Sequence[object]]
-    ) -> set[UUID]:
-        """Store a batch in one statement; returns the ids that were not there before."""
-        async with self._db.system() as connection:
-            return {row["id"] for row in await connection.fetch(_APPEND, *blobs, *columns)}
+    async def append(self, steps: Sequence[Written], blobs: Sequence[Written]) -> set[UUID]:
+        """Store a batch in one statement, which is its own transaction; returns the ids that are new."""
+        return {row["id"] for row in await self._db.fetch(_APPEND, steps, blobs)}
 
     async def present(self, epochs: list[int], org_ids: list[UUID], ids: list[UUID]) -> set[UUID]:
         """Which of these steps are stored."""

@@ -40,7 +40,7 @@ class Writer:
         for week in set(batch.epochs) - self._open:
             await self._epochs.open(week)
             self._open.add(week)
-        new = await self._steps.append(batch.columns, batch.blobs())
+        new = await self._steps.append(batch.rows, batch.blobs())
         self._stored.add(batch.places, self._clock.monotonic())
         for key, prefix in batch.prefixes.items():
             self._conversations.put(key, prefix)

@@ -6,11 +6,11 @@ session. Both carry the caller's service key, and both raise the very error clas
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -25,6 +25,17 @@ from services.chassis.tracing import current_traceparent
 
 T = TypeVar("T")
 
+HANDED = "agentplane.handed"
+"""Where an app finds a body that was handed over; no server puts anything there."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A body that a callee of the same process is given as it is; over a socket go its bytes."""
+
+    value: Any
+    encode: Callable[[Any], bytes]
+
 
 @dataclass(frozen=True)
 class Call:
@@ -34,7 +45,15 @@ class Call:
     path: str
     query: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | Handed
+
+    @property
+    def payload(self) -> bytes:
+        """The body's bytes."""
+        return self.body.encode(self.body.value) if isinstance(self.body, Handed) else self.body
+
+
+Body: TypeAlias = BaseModel | Sequence[BaseModel] | bytes | Handed | None
 
 
 class Transport(Protocol):
@@ -57,7 +76,7 @@ class HttpTransport:
         url = f"{self._base_url}{call.path}" + (f"?{call.query}" if call.query else "")
         try:
             async with self._session.request(
-                call.method, url, data=call.body or None, headers=call.headers
+                call.method, url, data=call.payload or None, headers=call.headers
             ) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, OSError) as error:
@@ -74,6 +93,10 @@ class InProcessTransport:
         """Do the call."""
         status, parts = 500, []
         sent = ended = False
+        scope = _scope(call)
+        body = b"" if isinstance(call.body, Handed) else call.body
+        if isinstance(call.body, Handed):
+            scope[HANDED] = call.body.value
 
         async def receive() -> Message:
             nonlocal sent
@@ -81,7 +104,7 @@ class InProcessTransport:
                 # The caller is still there: a handler that watches for a disconnect waits until cancelled.
                 await asyncio.Event().wait()
             sent = True
-            return {"type": "http.request", "body": call.body, "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:
             nonlocal status, ended
@@ -92,7 +115,7 @@ class InProcessTransport:
                 ended = not message.get("more_body", False)
 
         try:
-            await self._app(_scope(call), receive, send)
+            await self._app(scope, receive, send)
         except Exception:
             # Starlette answers with the problem and raises as well, so that a server can log; over a socket
             # the caller would see the answer only.
@@ -118,7 +141,7 @@ class Client:
         *,
         org: UUID | None = None,
         actor: str | None = None,
-        body: BaseModel | Sequence[BaseModel] | bytes | None = None,
+        body: Body = None,
         query: Mapping[str, Any] | None = None,
         timeout: float = 10,  # noqa: ASYNC109 - each method states how long its callee may take
     ) -> T:
@@ -135,7 +158,7 @@ class Client:
             headers["traceparent"] = traceparent
         payload = _encode(body)
         if payload:
-            raw = isinstance(body, bytes)
+            raw = isinstance(body, bytes | Handed)
             headers["Content-Type"] = "application/octet-stream" if raw else "application/json"
         call = Call(method, path, _query(query), headers, payload)
         try:
@@ -174,10 +197,10 @@ def _scope(call: Call) -> dict[str, Any]:
     }
 
 
-def _encode(body: BaseModel | Sequence[BaseModel] | bytes | None) -> bytes:
+def _encode(body: Body) -> bytes | Handed:
     if body is None:
         return b""
-    if isinstance(body, bytes):
+    if isinstance(body, bytes | Handed):
         return body
     try:
         if isinstance(body, BaseModel):

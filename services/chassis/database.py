@@ -6,6 +6,7 @@ a system transaction runs as `agentplane_system`, which explicit policies let se
 Neither role owns a table or may bypass row-level security; `Database.open` refuses one that could.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
@@ -19,6 +20,8 @@ from services.chassis.errors import Unavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
+
+ACQUIRE_SECONDS = 10.0
 
 _UNREACHABLE = (
     OSError,
@@ -93,7 +96,9 @@ class Database:
         if pool is None:
             raise RuntimeError("this process was given no connection of that role")
         try:
-            held = await pool.acquire(timeout=10)
+            # Not the pool's own timeout, which costs a task.
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                held = await pool.acquire()
         except (*_UNREACHABLE, TimeoutError) as error:
             raise Unavailable("the database does not answer") from error
         try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from services.chassis.client import Client
+from services.chassis.client import Client, Handed
 from services.chassis.contract import Page
 from services.contracts.step_frames import framed
 from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
@@ -29,7 +29,7 @@ class AgentObservabilityClient(Client):
 
     async def append_steps(self, steps: Sequence[NewStep]) -> None:
         """Store a commit group; returns when it is durable; repeating it changes nothing."""
-        await self._call("POST", "/steps", None, body=framed(steps))
+        await self._call("POST", "/steps", None, body=Handed(steps, framed))
 
     async def timeline(
         self, org_id: UUID, execution_id: UUID, *, after_seq: int = 0, limit: int = 200
