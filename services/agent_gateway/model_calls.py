@@ -6,7 +6,6 @@ ends it, for a whole answer all of it) is released when the call's step is durab
 way is answered in the provider's shape and recorded with its cause.
 """
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -23,7 +22,7 @@ from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.keys import TooDeep, model_key
-from services.agent_gateway.replies import Gone, Reply, TooBig, read_body
+from services.agent_gateway.replies import Gone, Reply, TooBig, read_body, while_there
 from services.agent_gateway.shapes import Outcome
 from services.agent_gateway.streams import Stream
 from services.agent_gateway.upstreams import Upstreams
@@ -66,22 +65,13 @@ class ModelCalls:
         except Refused as refusal:
             await self._refuse(call, dialect, refusal, reply)
             return
-        work = asyncio.ensure_future(self._serve(call, dialect, body, reply))
-        gone = asyncio.ensure_future(receive())
         try:
-            await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-                return
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-            call.cancel()
+            await while_there(receive, self._serve(call, dialect, body, reply))
+        except Gone:
             if not call.recorded:
+                call.cancel()
                 self._recorder.record(call, call.outcome)
-            raise Gone
-        finally:
-            gone.cancel()
-            work.cancel()
+            raise
 
     async def _read(self, call: Call, dialect: Dialect) -> Body:
         """The request, checked, with its content key; resolved where the provider keeps a part of it."""

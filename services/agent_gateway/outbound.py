@@ -11,9 +11,14 @@ import aiohttp
 class Outbound:
     """A session, made when first used and closed with the service."""
 
-    def __init__(self, connect_seconds: float, silence_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        connect_seconds: float,
+        silence_seconds: float | None = None,
+        whole_seconds: float | None = None,
+    ) -> None:
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=connect_seconds, sock_read=silence_seconds
+            total=whole_seconds, sock_connect=connect_seconds, sock_read=silence_seconds
         )
         self._session: aiohttp.ClientSession | None = None
 

@@ -1,12 +1,16 @@
 """Raw ASGI in small: reading a request's body, and answering it whole or as a stream."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from starlette.types import Receive, Send
 
 from services.agent_gateway.shapes import JSON
 
 Headers = Sequence[tuple[bytes, bytes]]
+# An agent that went away is noticed at most so late.
+UNWATCHED_SECONDS = 0.02
 
 
 class TooBig(Exception):
@@ -38,6 +42,36 @@ async def read_body(receive: Receive, most: int) -> bytes:
 def _check(size: int, most: int) -> None:
     if size > most:
         raise TooBig(f"the request is larger than {most} bytes")
+
+
+async def while_there(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """
+    Await the work; raises `Gone` when the agent closes the connection before its end.
+
+    Most answers are there before anybody looks: only one that takes longer is worth a task.
+    """
+    task, gone = asyncio.current_task(), False
+    assert task is not None
+
+    async def watch() -> None:
+        nonlocal gone
+        await receive()
+        gone = True
+        task.cancel()
+
+    watching: list[asyncio.Task[None]] = []
+    loop = asyncio.get_running_loop()
+    later = loop.call_later(UNWATCHED_SECONDS, lambda: watching.append(loop.create_task(watch())))
+    try:
+        await work
+    except asyncio.CancelledError:
+        if gone and not task.uncancel():
+            raise Gone from None
+        raise
+    finally:
+        later.cancel()
+        for each in watching:
+            each.cancel()
 
 
 class Reply:

@@ -60,7 +60,7 @@ def build(resources: Resources) -> Gateway:
     queue = QueueStore(resources.db, new_id(), settings.lease_seconds)
     changes = ChangeStore(resources.db, settings.lease_seconds)
     agents = Outbound(settings.connect_seconds)
-    providers = Outbound(settings.connect_seconds, settings.silence_seconds)
+    providers = Outbound(settings.connect_seconds, settings.silence_seconds, settings.call_seconds)
     invoker = Invoker(agents, clock, settings.max_output_bytes)
     dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers)
     brain = resources.client(ControlBrainClient)

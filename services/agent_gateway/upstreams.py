@@ -48,14 +48,14 @@ class Upstreams:
 
     async def answer(self, call: Call, dialect: Dialect, body: dict[str, Any]) -> Answer:
         """The provider's answer, once its head has arrived; `body` is the request with its changes."""
+        if not self.is_scripted(str(body["model"])):
+            return await self._forward(call, dialect, body)
+        call.provider, call.scripted = "scripted", True
         try:
             async with asyncio.timeout(self._settings.call_seconds):
-                if self.is_scripted(str(body["model"])):
-                    call.provider, call.scripted = "scripted", True
-                    return await self._scripted.answer(dialect, body, call.request)
-                return await self._forward(call, dialect, body)
+                return await self._scripted.answer(dialect, body, call.request)
         except TimeoutError as error:
-            raise Unreachable(f"the provider did not answer in {self._settings.call_seconds:g} s") from error
+            raise self._too_slow from error
 
     def is_scripted(self, model: str) -> bool:
         """Whether the scripted provider answers this model."""
@@ -90,11 +90,15 @@ class Upstreams:
         try:
             response = await self._http().post(url, data=raw, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, OSError) as error:
+            if type(error) is TimeoutError:
+                raise self._too_slow from error
             raise Unreachable(f"the provider could not be reached: {type(error).__name__}") from error
         content_type = response.headers.get("Content-Type", JSON)
-        return Answer(
-            response.status, content_type, _chunks(response, self._settings.call_seconds), _told(response)
-        )
+        return Answer(response.status, content_type, _chunks(response), _told(response))
+
+    @property
+    def _too_slow(self) -> Unreachable:
+        return Unreachable(f"the provider did not answer in {self._settings.call_seconds:g} s")
 
 
 def _signed(provider: Provider, key: str) -> dict[str, str]:
@@ -122,12 +126,11 @@ def _told(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
     ]
 
 
-async def _chunks(response: aiohttp.ClientResponse, seconds: float) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     try:
-        async with asyncio.timeout(seconds):
-            async for chunk in response.content.iter_any():
-                yield chunk
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, OSError) as error:
         raise CutStream(f"the provider broke off: {type(error).__name__}") from error
     finally:
         response.close() if not response.content.at_eof() else response.release()

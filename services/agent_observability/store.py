@@ -9,10 +9,11 @@ from services.contracts.steps import RecordedCall, Step, StepTotals
 
 # The columns of a step that a writer fills; `packing.py` makes the rows.
 _NAMES = (
-    "epoch, seq, started_at, finished_at, first_byte_at, cost_nano, attempt, tokens_in, tokens_out, tokens_cached,"
-    " tokens_reasoning, http_status, source_seq, scripted, streamed, priced, estimated, org_id, id, agent_id,"
-    " execution_id, instance_id, parent_id, source_execution_id, kind, name, status, cause, error, model,"
-    " provider, effect, served_from, key, tool_calls, redacted, request, response, response_chunks, request_patch"
+    "epoch, seq, started_at, finished_at, first_byte_at, cost_nano, attempt, tokens_in, tokens_out, "
+    "tokens_cached, tokens_reasoning, http_status, source_seq, scripted, streamed, priced, estimated, "
+    "org_id, id, agent_id, execution_id, instance_id, parent_id, source_execution_id, kind, name, status, "
+    "cause, error, model, provider, effect, served_from, key, tool_calls, redacted, request, response, "
+    "response_chunks, request_patch"
 )
 COLUMNS = tuple(_NAMES.split(", "))
 

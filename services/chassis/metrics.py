@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 
 class Metrics:
@@ -35,6 +35,8 @@ class Metrics:
             ["service"],
             registry=self.registry,
         ).labels(service)
+        # As many as there are series: routes are templates.
+        self._told: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._add_work()
 
     def _add_work(self) -> None:
@@ -79,8 +81,14 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests.labels(self.service, method, route, str(status)).inc()
-        self.request_seconds.labels(self.service, route).observe(seconds)
+        told = self._told.get((method, route, status))
+        if told is None:
+            told = self._told[method, route, status] = (
+                self.requests.labels(self.service, method, route, str(status)),
+                self.request_seconds.labels(self.service, route),
+            )
+        told[0].inc()
+        told[1].observe(seconds)
 
     def loop(self, name: str, seconds: float, failed: bool) -> None:
         """Count one run of a loop."""
@@ -109,6 +117,7 @@ class MeasureRequests:
             return
         started = time.perf_counter()
         status = 500
+        named = bind_contextvars(service=self._metrics.service)
         self._metrics.in_flight.inc()
 
         async def note_status(message: Message) -> None:
@@ -118,9 +127,9 @@ class MeasureRequests:
             await send(message)
 
         try:
-            with bound_contextvars(service=self._metrics.service):
-                await self._app(scope, receive, note_status)
+            await self._app(scope, receive, note_status)
         finally:
+            reset_contextvars(**named)
             self._metrics.in_flight.dec()
             route = getattr(scope.get("route"), "path", "unmatched")
             self._metrics.request(scope["method"], route, status, time.perf_counter() - started)

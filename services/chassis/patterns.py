@@ -4,6 +4,8 @@ Patterns that users write: regular expressions and globs, matched in time linear
 RE2 has no look-around and no back-references, which is what makes the promise possible.
 """
 
+import re
+
 import re2
 
 from services.chassis.errors import Invalid
@@ -12,8 +14,12 @@ from services.chassis.errors import Invalid
 MOST_MEMORY_BYTES = 1024 * 1024
 
 
+# What makes a pattern depend on where a text begins and ends.
+_EDGES = re.compile(r"[\^$]|\\[AzZ]")
+
+
 class Pattern:
-    """A compiled pattern."""
+    """A compiled pattern; `edged` when it may ask where the text begins or ends."""
 
     def __init__(self, expression: str) -> None:
         options = re2.Options()
@@ -23,6 +29,7 @@ class Pattern:
             self._compiled = re2.compile(expression, options)
         except re2.error as error:
             raise Invalid(f"{expression!r} is not a regular expression of RE2: {_reason(error)}") from None
+        self.edged = _EDGES.search(expression) is not None
 
     def covers(self, text: str) -> bool:
         """Whether the whole text matches."""

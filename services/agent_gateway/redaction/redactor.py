@@ -21,7 +21,6 @@ from services.chassis.patterns import Pattern
 
 POLICY = "policy"
 MOST_DEPTH = 250
-SHORT, MOST_KNOWN = 40, 20_000
 _RULES = tuple(SECRETS)
 
 
@@ -39,7 +38,6 @@ class Redactor:
         self._secret = hashlib.sha256(b"redaction tags\0" + secret.encode()).digest()
         self._secrets = compiled()
         self._tags = re.compile(TAG)
-        self._known: dict[tuple[str, tuple[Pattern, ...]], bool] = {}
 
     def body(self, org_id: UUID, body: bytes, patterns: Sequence[Pattern] = ()) -> Redacted:
         """A request or an answer without what must not be stored."""
@@ -93,14 +91,14 @@ class Redactor:
         except orjson.JSONDecodeError:
             text = body.decode("utf-8", "surrogateescape")
             return self._replaced(org_id, text, patterns, found).encode("utf-8", "surrogateescape")
+        if _harmless(document, patterns):
+            return body
         here: set[str] = set()
         clean = mapped(document, lambda text: self._replaced(org_id, text, patterns, here))
         found |= here
         return orjson.dumps(clean) if here else body
 
     def _replaced(self, org_id: UUID, text: str, patterns: Sequence[Pattern], found: set[str]) -> str:
-        if self._harmless(text, tuple(patterns)):
-            return text
         parts: list[str] = []
         at = 0
         for start, end, tag, rule in self.spans(org_id, text, patterns):
@@ -109,17 +107,6 @@ class Redactor:
             if rule:
                 found.add(rule)
         return "".join([*parts, text[at:]]) if parts else text
-
-    def _harmless(self, text: str, patterns: tuple[Pattern, ...]) -> bool:
-        if len(text) > SHORT:
-            return not any(pattern.within(text) for pattern in patterns)
-        # Most strings of a document are names, roles and types, the same in every call.
-        known = self._known.get((text, patterns))
-        if known is None:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            known = self._known[text, patterns] = not any(pattern.within(text) for pattern in patterns)
-        return known
 
     def _tag(self, org_id: UUID, rule: str, secret: bytes) -> str:
         digest = hmac.digest(self._secret, org_id.bytes + secret, "sha256")[:8].hex()
@@ -141,6 +128,29 @@ def mapped(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
     if isinstance(value, list):
         return [mapped(item, change, depth + 1) for item in value]
     return value
+
+
+def _harmless(document: Any, patterns: Sequence[Pattern]) -> bool:
+    """Whether no string of the document has a match, told by one search; false may mean unknown."""
+    # A line break between two strings is no letter of a word, as the edge of a text is none.
+    text = "\n".join(_strings(document, []))
+    return not any(pattern.edged or pattern.within(text) for pattern in patterns)
+
+
+def _strings(value: Any, found: list[str], depth: int = 0) -> list[str]:
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, dict):
+        found += value
+        for item in value.values():
+            if item.__class__ is str:
+                found.append(item)
+            elif depth <= MOST_DEPTH:
+                _strings(item, found, depth + 1)
+    elif isinstance(value, list) and depth <= MOST_DEPTH:
+        for item in value:
+            _strings(item, found, depth + 1)
+    return found
 
 
 def _apart(spans: list[tuple[int, int, str, str]]) -> Iterable[tuple[int, int, str, str]]:

@@ -55,12 +55,29 @@ class Limits(NamedTuple):
 
     def cover(self, amount: Amount) -> bool:
         """Whether the amount is within every limit."""
-        return all(limit is None or value <= limit for limit, value in zip(self, amount, strict=True))
+        # Unrolled: every call asks this of every budget above it.
+        nano, tokens, steps, tool_calls = self
+        return (
+            (nano is None or amount.nano <= nano)
+            and (tokens is None or amount.tokens <= tokens)
+            and (steps is None or amount.steps <= steps)
+            and (tool_calls is None or amount.tool_calls <= tool_calls)
+        )
 
     def without(self, amount: Amount) -> "Limits":
         """What is left of each limit."""
         pairs = zip(self, amount, strict=True)
         return Limits(*(None if limit is None else limit - value for limit, value in pairs))
+
+    def filled(self, amount: Amount) -> "Limits":
+        """The amount where there is a limit."""
+        nano, tokens, steps, tool_calls = self
+        return Limits(
+            None if nano is None else amount.nano,
+            None if tokens is None else amount.tokens,
+            None if steps is None else amount.steps,
+            None if tool_calls is None else amount.tool_calls,
+        )
 
 
 ZERO = Amount()

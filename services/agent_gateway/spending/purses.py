@@ -51,17 +51,11 @@ class Purse:
     @property
     def room(self) -> Limits:
         """What can be reserved at once."""
-        pairs = zip(self.limits, self.held.minus(self.reserved), strict=True)
-        return Limits(*(None if limit is None else free for limit, free in pairs))
+        return self.limits.filled(self.held.minus(self.reserved))
 
     def covers(self, amount: Amount) -> bool:
         """Whether the amount can be reserved at once."""
-        return all(
-            limit is None or value <= held - reserved
-            for limit, held, reserved, value in zip(
-                self.limits, self.held, self.reserved, amount, strict=True
-            )
-        )
+        return self.room.cover(amount)
 
     @property
     def awaits(self) -> bool:

@@ -9,6 +9,7 @@ from services.chassis.patterns import Pattern, glob
 from services.contracts.spending import Action, ArgumentRule, Policy, ToolRule
 from services.contracts.steps import Effect
 
+REMEMBERED = 500
 # The stricter of two decisions counts.
 STRICTNESS = {"allow": 0, "approve": 1, "deny": 2}
 
@@ -59,12 +60,19 @@ class CompiledPolicy:
         self.policy = policy
         self.whose = whose
         self._models = None if policy.models is None else [glob(each) for each in policy.models]
+        self._allowed: dict[str, bool] = {}
         self._tools = [_Tool(rule) for rule in policy.tools]
         self.redact = [Pattern(each) for each in policy.redact]
 
     def allows_model(self, model: str) -> bool:
         """Whether the model may be called."""
-        return self._models is None or any(each.covers(model) for each in self._models)
+        known = self._allowed.get(model)
+        if known is None:
+            if len(self._allowed) >= REMEMBERED:
+                self._allowed.clear()
+            known = self._models is None or any(each.covers(model) for each in self._models)
+            self._allowed[model] = known
+        return known
 
     def decide_tool(self, name: str, arguments: Any, effect: Effect | None) -> Decision:
         """What becomes of a call of `server/tool`: the first rule that holds, else the defaults."""

@@ -23,7 +23,7 @@ UNLIMITED = 2**62
 _COMPLETION_TOKENS = re.compile(r"^(o\d|gpt-[5-9]|codex)")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ask:
     """What a call asks of budgets: something fixed, and so much for each token of the answer."""
 
