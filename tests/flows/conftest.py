@@ -48,7 +48,7 @@ class Provided:
 
 @pytest.fixture(scope="session")
 def provided() -> Iterator[Provided]:
-    """A platform whose models are those of a provider outside, and that runs images where an engine answers."""
+    """A platform with a provider outside, which runs images where an engine answers."""
     with home_of("provided") as home, outside_provider() as provider:
         key = f"sk-canary-platform-{secrets.token_hex(16)}"
         platform = LivePlatform(home, provider.settings(key))

@@ -1,9 +1,9 @@
 """
-The two ways in which a stock agent runs: its folder as a bundle, behind the platform's isolation of processes, or as
-an image of its own, in a container.
+The two ways in which a stock agent runs: its folder as a bundle, a process behind the platform's isolation,
+or as an image of its own, in a container.
 
-An image is the test's Debian, the folder and its packages. Packages come from the ordinary registries through the
-caches of uv and npm, and the engine keeps an image for as long as the folder stays the same.
+An image is the tests' Debian, the folder and its packages. Packages come from the ordinary registries through
+the caches of uv and npm, and the engine keeps an image for as long as the folder stays the same.
 """
 
 import hashlib

@@ -1,5 +1,5 @@
 """
-A provider outside the platform: it answers as the scripted model does, and keeps every byte it is sent and sends.
+A provider outside the platform: it answers as the scripted model does, and keeps every byte that passes.
 
 It listens for both APIs, OpenAI's chat completions and Anthropic's messages, on loopback.
 """
@@ -38,12 +38,12 @@ class Exchange:
 
 
 class OutsideProvider:
-    """What it was asked, in order; `open` is cleared to keep callers waiting for their answers."""
+    """What it was asked, in order."""
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
-        self.open = threading.Event()
-        self.open.set()
+        self._waiting: bytes | None = None
+        self._changed = threading.Condition()
         provider, scripted = self, ScriptedProvider(Clock())
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,7 +54,7 @@ class OutsideProvider:
                 key = self.headers["x-api-key"] or self.headers["Authorization"].removeprefix("Bearer ")
                 exchange = Exchange(key, raw)
                 provider.exchanges.append(exchange)
-                provider.open.wait()
+                provider._wait_with(raw)
                 answer, exchange.sent = asyncio.run(_answered(scripted, DIALECTS[self.path], raw))
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.content_type)
@@ -85,6 +85,16 @@ class OutsideProvider:
         """The calls whose request has a text in it, in order."""
         return [each for each in self.exchanges if text.encode() in each.received]
 
+    def keep_waiting(self, text: str | None) -> None:
+        """Answer no call that has the text in it, until another text or none is named."""
+        with self._changed:
+            self._waiting = text.encode() if text else None
+            self._changed.notify_all()
+
+    def _wait_with(self, raw: bytes) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting is None or self._waiting not in raw)
+
     def settings(self, key: str) -> dict[str, str]:
         """What a platform's `.env` says to have this provider asked."""
         return {
@@ -97,7 +107,7 @@ class OutsideProvider:
 
     def close(self) -> None:
         """Stop listening."""
-        self.open.set()
+        self.keep_waiting(None)
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,13 +1,12 @@
 """
 Unmodified agents: each is what its library's documentation shows, with only the injected environment.
 
-They run as processes behind the platform's isolation and as containers, against a provider outside. Every call they
-make is a step of the right execution, with the bytes that went and came; a replay in a new process is answered
-from the journal.
+They run as processes behind the platform's isolation and as containers, against a provider outside. Each of
+their calls is a step of the right execution, with the bytes that went and came; a replay in a new process is
+answered from the journal.
 """
 
 import base64
-import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from services.agent_gateway.dialects.rewriting import upstream_request, upstream
 from services.chassis.ids import new_id
 from tests.flows.conftest import Provided
 from tests.flows.drivers import deployed
-from tests.flows.ledger import AGENTS, describe
+from tests.flows.ledger import AGENTS, describe, exported
 from tests.services.executor.containers import needs_engine
 from tests.soak import SOAK
 
@@ -46,11 +45,11 @@ class Stock:
         self.agent = deployed(self.stranger, driver, AGENTS / folder, *command, **spec)
 
     def ran(self, question: str) -> tuple[Any, list[Any]]:
-        """An execution that succeeded, and its steps, which are what the provider was asked, byte for byte."""
+        """An execution that succeeded, and its steps: what the provider was asked, byte for byte."""
         question = f"{question} (asked as {new_id().hex})"
         execution = self.stranger.run(self.agent["id"], question, seconds=300)
         assert execution["status"] == "succeeded", describe(execution)
-        steps = self.exported(execution)
+        steps = exported(self.stranger, execution)
         calls = [each for each in steps if each["kind"] == "llm"]
         exchanges = self.provided.provider.saying(question)
         assert len(calls) == len(exchanges), describe(steps)
@@ -63,12 +62,6 @@ class Stock:
             assert step["response_chunks"] == (sizes if step["streamed"] else [])
         return execution, steps
 
-    def exported(self, execution: Any) -> list[Any]:
-        """Its steps with their bytes."""
-        answer = self.stranger.http.get(f"/api/v1/executions/{execution['id']}/export")
-        assert answer.status_code == 200, answer.text
-        return [json.loads(line) for line in answer.text.splitlines()][1:]
-
     def replayed(self, execution: Any) -> None:
         """Run it again in a new process: the same end, and nothing asked of the provider."""
         asked = len(self.provided.provider.exchanges)
@@ -76,7 +69,7 @@ class Stock:
         replay = self.stranger.finished(made["id"], 240)
         assert (replay["status"], replay["diverged_at"]) == ("succeeded", None), describe(replay)
         assert (replay["output"], replay["cost_nano"]) == (execution["output"], 0)
-        assert {each["served_from"] for each in self.exported(replay)} == {"journal"}
+        assert {each["served_from"] for each in exported(self.stranger, replay)} == {"journal"}
         assert len(self.provided.provider.exchanges) == asked
 
     def remove(self) -> None:
@@ -120,7 +113,8 @@ def test_an_openai_script_with_tools(stock: Any) -> None:
 def test_a_call_of_no_execution_is_stored_and_flagged(stock: Any) -> None:
     agent = stock("openai_tools", "python3", "-c", EARLY, name=f"early-{new_id().hex[-8:]}")
     query = {"unattributed": "true", "agent_id": agent.agent["id"]}
-    (step,) = agent.stranger.get("/api/v1/steps", **query)["items"]
+    (found,) = agent.stranger.get("/api/v1/steps", **query)["items"]
+    step = found["step"]
     assert (step["execution_id"], step["status"], step["kind"]) == (None, "succeeded", "llm")
     assert "anybody there?" in agent.stranger.get(f"/api/v1/steps/{step['id']}")["request_text"]
     execution, steps = agent.ran("And now?")
