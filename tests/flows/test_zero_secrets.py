@@ -3,8 +3,8 @@ Agents hold no provider's key: two canaries, the platform's own and one deployed
 used at the provider and found nowhere else.
 
 Looked at: the agents' environment, files, processes and memory, every file of the platform's data directory
-(stores, logs, bundles), every row of the database as text, what the API shows of steps, events and logs, and of
-a container all that the engine tells and keeps: its configuration, environment, output and file system.
+(stores, logs, bundles), every row of the database as text, what the API shows of steps, events and logs, and
+of a container all that the engine tells and keeps: its configuration, environment, output and file system.
 """
 
 import asyncio
