@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings a machine to where the container tests can run: an engine that answers, and an image with Python in it.
+# Brings a machine to where the container tests can run: an engine that answers, an image with Python in it, and
+# Compose.
 # The image is a Debian of debootstrap, so no registry is needed; it is kept for the next time.
 # Ends with 0 when all is there and 3, with the reason, when this machine cannot have it: the tests skip themselves then.
 set -euo pipefail
@@ -67,4 +68,5 @@ fi
 install_missing
 start_engine
 make_image
+"$(dirname "$0")/compose.sh" || echo "the tests of compose mode will be skipped"
 echo "engine $(docker version --format '{{.Server.Version}}'), image $IMAGE"

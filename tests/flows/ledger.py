@@ -152,6 +152,13 @@ def upload(stranger: Stranger, folder: Path) -> str:
     return str(answer.json()["digest"])
 
 
+def exported(stranger: Stranger, execution: Any) -> list[Any]:
+    """An execution's steps, with their bytes."""
+    answer = stranger.http.get(f"/api/v1/executions/{execution['id']}/export")
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()][1:]
+
+
 def processes_of(agent_id: str) -> list[psutil.Process]:
     """The processes that run this agent's code: one for each instance, forks and shims left out."""
     found = []

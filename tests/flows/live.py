@@ -24,9 +24,13 @@ T = TypeVar("T")
 
 
 class LivePlatform:
-    """One running platform."""
+    """One running platform; `settings` stand in its `.env`."""
 
-    def __init__(self, home: Path) -> None:
+    # The walks are the process driver's; whether an engine answers on this machine must not matter.
+    docker_driver = "off"
+
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.settings = settings or {}
         self.root = home / "checkout"
         self.data = home / "data"
         self.password = secrets.token_urlsafe(18)
@@ -39,6 +43,10 @@ class LivePlatform:
         for entry in CHECKOUT.iterdir():
             if entry.name not in {".env", ".git", ".ci"}:
                 (self.root / entry.name).symlink_to(entry)
+        if self.settings:
+            env = self.root / ".env"
+            env.touch(0o600)
+            env.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
 
     def command(self, *arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run `agentplane` as a person would."""
@@ -63,8 +71,7 @@ class LivePlatform:
             "AGENTPLANE_ADMIN_PASSWORD": self.password,
             "AGENTPLANE_URL": self.url,
             "XDG_CONFIG_HOME": str(self.data.parent / "config"),
-            # The walks are the process driver's; whether an engine answers on this machine must not matter.
-            "AGENTPLANE_EXECUTOR_DOCKER_DRIVER": "off",
+            "AGENTPLANE_EXECUTOR_DOCKER_DRIVER": self.docker_driver,
             "AGENTPLANE_BACKEND_REQUESTS_PER_MINUTE": "1000000",
             # Twenty platforms of a test run must not each build it.
             "AGENTPLANE_DASHBOARD": "prebuilt",

@@ -3,16 +3,14 @@ Agents hold no provider's key: two canaries, the platform's own and one deployed
 used at the provider and found nowhere else.
 
 Looked at: the agents' environment, files, processes and memory, every file of the platform's data directory
-(stores, logs, bundles), every row of the database as text, and what the API shows of steps, events and logs.
+(stores, logs, bundles), every row of the database as text, what the API shows of steps, events and logs, and
+of a container all that the engine tells and keeps: its configuration, environment, output and file system.
 """
 
 import asyncio
 import json
 import secrets
-import tempfile
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,19 @@ import pytest
 from services.embedded.data_directory import DataDirectory
 from services.embedded.postgres import DATABASE
 from services.embedded.stores import Stores
-from tests.flows.ledger import AGENTS, processes_of, upload
-from tests.flows.live import LivePlatform, Stranger, live_platform
+from tests.flows.conftest import Provided
+from tests.flows.drivers import deployed
+from tests.flows.ledger import AGENTS, processes_of
+from tests.flows.live import LivePlatform, Stranger
+from tests.services.executor.containers import needs_engine
 
-pytestmark = pytest.mark.xdist_group("live")
+pytestmark = pytest.mark.xdist_group("provided")
 
 # What the agent runs: it calls a model with what it was given, then looks for canaries wherever it may look.
 # The pattern is written so that this text is no canary itself.
 LOOK = r"""
 import json, os, re, urllib.request
-body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}).encode()
+body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "MARK"}]}).encode()
 headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "Content-Type": "application/json"}
 request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", body, headers)
 answered = urllib.request.urlopen(request).status
@@ -53,7 +54,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
     for name in ("environ", "cmdline"):
         look(f"/proc/{pid}/{name}")
 own = os.path.dirname(os.environ["AGENTPLANE_TOKEN_FILE"])
-with open("control", "wb") as file:
+with open(os.path.expanduser("~/control"), "wb") as file:
     file.write(b"sk-cana" + b"ry-control-" + b"0" * 32)
 for top in {os.getcwd(), os.path.expanduser("~"), own, "/tmp"}:
     for folder, _, names in os.walk(top):
@@ -64,106 +65,66 @@ print(json.dumps({"answered": answered, "found": found, "looked": looked}))
 """
 
 
-class KeyedProvider:
-    """A provider that remembers with which keys it was called."""
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                provider.keys.append(self.headers["Authorization"].removeprefix("Bearer "))
-                choice = {"index": 0, "message": {"role": "assistant", "content": "well"}}
-                usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-                answer = json.dumps(
-                    {"object": "chat.completion", "choices": [choice], "usage": usage}
-                ).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class KeyedPlatform(LivePlatform):
-    """A platform whose own provider's key stands in its `.env`, as its users write it there."""
-
-    provider_url = ""
-    key = ""
-
-    def prepare(self) -> None:
-        super().prepare()
-        written = {
-            "OPENAI_API_KEY": self.key,
-            "AGENTPLANE_DEFAULT_ROUTE": "openai",
-            "AGENTPLANE_AGENT_GATEWAY_OPENAI_URL": self.provider_url,
-        }
-        env = self.root / ".env"
-        env.touch(0o600)
-        env.write_text("".join(f"{name}={value}\n" for name, value in written.items()))
-
-
 def canary(kind: str) -> str:
     return f"sk-canary-{kind}-{secrets.token_hex(16)}"
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[KeyedProvider]:
-    made = KeyedProvider()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def keyed(provider: KeyedProvider) -> Iterator[KeyedPlatform]:
-    with tempfile.TemporaryDirectory(prefix="agentplane-keyed-", ignore_cleanup_errors=True) as home:
-        Path(home).chmod(0o755)
-        platform = KeyedPlatform(Path(home))
-        platform.provider_url, platform.key = provider.url, canary("platform")
-        with live_platform(Path(home), platform) as running:
-            assert isinstance(running, KeyedPlatform)
-            yield running
-
-
-def test_canary_keys_are_used_and_found_nowhere(keyed: KeyedPlatform, provider: KeyedProvider) -> None:
-    stranger, own = keyed.stranger(), canary("agent")
-    canaries = [keyed.key, own]
-    bundle = upload(stranger, AGENTS / "intruder")
+@pytest.mark.parametrize("driver", ["process", pytest.param("docker", marks=needs_engine)])
+def test_canary_keys_are_used_and_found_nowhere(provided: Provided, driver: str) -> None:
+    stranger, own, mark = provided.stranger, canary("agent"), f"canaries of {driver} {secrets.token_hex(8)}"
+    canaries, data = [provided.key, own], provided.platform.data
+    look = LOOK.replace("MARK", mark)
     seen = ""
     for name, variables in (("plain", {}), ("keyed", {"OPENAI_API_KEY": own})):
-        agent = stranger.deploy(name, bundle=bundle, command=["python", "agent.py"], env_vars=variables)
-        execution = stranger.run(agent["id"], {"python": LOOK})
+        chosen = {"name": f"{name}-{driver}", "env_vars": variables}
+        agent = deployed(stranger, driver, AGENTS / "intruder", "python3", "agent.py", **chosen)
+        execution = stranger.run(agent["id"], {"python": look})
         assert execution["status"] == "succeeded", execution
         told = json.loads(execution["output"])
         assert told["answered"] == 200 and told["looked"] > 3
         # It finds what is there to be found.
-        assert [Path(path).name for path in told["found"]] == ["control"]
+        assert {Path(path).name for path in told["found"]} == {"control"}
         seen += json.dumps(agent) + everything_shown(stranger, agent["id"], execution["id"])
-        for process in processes_of(agent["id"]):
+        running = processes_of(agent["id"])
+        assert running
+        for process in running:
             assert not in_process(process, canaries)
+        if driver == "docker":
+            (instance,) = stranger.get(f"/api/v1/agents/{agent['id']}/instances")
+            container = f"ap-{instance['id']}-{instance['incarnation']}"
+            assert in_engine(container, canaries) == []
+            assert in_engine(container, [agent["id"]]) == ["inspect", "files of the engine"]
+            assert in_engine(container, ["http.server.ThreadingHTTPServer"]) == ["file system"]
     # The first agent's calls went out with the platform's key, the second's with its own.
-    assert provider.keys == canaries
+    assert [each.key for each in provided.provider.saying(mark)] == canaries
     assert not [each for each in canaries if each in seen]
-    assert files_with(keyed.data, canaries) == []
-    assert asyncio.run(rows_with(keyed, canaries)) == []
-    assert "public.agents" in asyncio.run(rows_with(keyed, [agent["id"]]))
-    assert files_with(keyed.data, [agent["id"]])
+    assert files_with(data, canaries) == []
+    assert asyncio.run(rows_with(provided.platform, canaries)) == []
+    assert "public.agents" in asyncio.run(rows_with(provided.platform, [agent["id"]]))
+    assert files_with(data, [agent["id"]])
+
+
+def in_engine(container: str, canaries: list[str]) -> list[str]:
+    """Where of all that the engine knows and keeps of a container a canary stands."""
+    root = Path(_docker("info", "--format", "{{.DockerRootDir}}").decode().strip())
+    identity = _docker("inspect", "--format", "{{.Id}}", container).decode().strip()
+    looked_at = {
+        "inspect": _docker("inspect", container),
+        "logs": _docker("logs", container),
+        "file system": _docker("export", container),
+    }
+    found = [
+        what for what, content in looked_at.items() if any(each.encode() in content for each in canaries)
+    ]
+    kept = root / "containers" / identity
+    assert (kept / "config.v2.json").exists()
+    return [*found, *(["files of the engine"] if files_with(kept, canaries) else [])]
+
+
+def _docker(*arguments: str) -> bytes:
+    return subprocess.run(
+        ["docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True
+    ).stdout
 
 
 def everything_shown(stranger: Stranger, agent_id: str, execution_id: str) -> str:

@@ -116,7 +116,7 @@ class Wire:
         body = await self._whole(response)
         answer = message_of(body)
         if answer is None:
-            raise _wordless(response.status)
+            raise _wordless(response.status, response.headers.get("Retry-After"))
         return Exchanged(_result(answer, response.status), session_id)
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[Json]:
@@ -157,7 +157,9 @@ def _result(answer: Json, status: int) -> Json:
     return result
 
 
-def _wordless(status: int) -> NotSent | Lost:
+def _wordless(status: int, retry_after: str | None) -> NotSent | Lost:
+    if status == 429 and retry_after:
+        return NotSent(f"the server answered 429, and to ask again after {retry_after[:40]} s")
     if 400 <= status < 500:
         why = {401: "it wants other credentials", 403: "it refuses these credentials"}.get(status)
         return NotSent(why or f"the server answered {status}")
