@@ -210,13 +210,40 @@ def approve(
     say(f"{done['pointer']} {done['pattern']} is {done['state']}")
 
 
+@masks.command()
+def declare(
+    context: typer.Context,
+    agent: AgentRef,
+    place: Annotated[
+        str, typer.Argument(metavar="POINTER", help="JSON pointer; * stands for every element, / for all.")
+    ],
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="Regular expression (RE2) of what changes.")
+    ],
+    tool: Annotated[
+        str | None, typer.Option(metavar="SERVER/TOOL", help="Of this tool's arguments, not of model calls.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version of the agent; else the present one.")
+    ] = None,
+) -> None:
+    """Use a mask that you know, without learning it."""
+    api = connect(context)
+    path = f"/time-travel/agents/{find_agent(api, agent)['id']}/masks"
+    pointer = "" if place == "/" else place
+    body = {"tool": tool, "pointer": pointer, "pattern": pattern, "agent_version": version}
+    done = api.post(path, body)
+    of = done["tool"] or "model calls"
+    say(f"{done['id']}: {of} {done['pointer'] or '/'} {done['pattern']} is {done['state']}")
+
+
 def _show_masks(items: list[dict[str, Any]], output: Format) -> None:
     show_list(
         items,
-        ("ID", "VERSION", "STATE", "PLACE", "PATTERN", "RECORDED", "LIVE"),
+        ("ID", "VERSION", "STATE", "OF", "PLACE", "PATTERN", "RECORDED", "LIVE"),
         lambda each: (
-            each["id"], each["agent_version"], each["state"], each["pointer"], each["pattern"],
-            *each["example"],
+            each["id"], each["agent_version"], each["state"], each["tool"] or "model calls",
+            each["pointer"] or "/", each["pattern"], *(each["example"] or ("declared", "")),
         ),
         output=output,
         empty="no masks: nothing has been learnt yet",

@@ -13,7 +13,13 @@ from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.service import Logic
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
-from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+from services.contracts.executions import (
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    Fidelity,
+)
 
 router = APIRouter(tags=["executions"])
 TheGateway = Annotated[Gateway, Logic(Gateway)]
@@ -42,9 +48,10 @@ async def list_executions(
     status: ExecutionStatus | None = None,
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
+    fidelity: Fidelity | None = None,
 ) -> Page[Execution]:
     """Executions, newest first."""
-    return await gateway.list_executions(org_id, agent_id, status, limit, cursor)
+    return await gateway.list_executions(org_id, agent_id, status, limit, cursor, fidelity)
 
 
 @router.get("/executions/{execution_id}")

@@ -11,6 +11,8 @@ from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.face import Face
+from services.agent_gateway.fidelity import Fidelities
+from services.agent_gateway.fidelity_store import FidelityStore
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.invocation import Invoker
 from services.agent_gateway.jobs import Jobs
@@ -26,6 +28,7 @@ from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.redaction.redactor import Redactor
 from services.agent_gateway.redaction.steps import Redaction
+from services.agent_gateway.replay import loops as travel_loops
 from services.agent_gateway.replay.routes import router as time_travel_router
 from services.agent_gateway.replay.time_travel import time_travel
 from services.agent_gateway.result_door import ResultDoor
@@ -98,6 +101,7 @@ def build(resources: Resources) -> Gateway:
         outbound=(agents, providers),
         face=Face(keys, active, doors),
         time_travel=travel,
+        fidelities=Fidelities(FidelityStore(resources.db), journal, recorder),
         memory=resources.client(MemoryVectorEngineClient),
         egress=EgressProxy(keys, active, gates, recorder, guard, clock, idle),
         clock=clock,
@@ -134,6 +138,7 @@ service: Service[Any] = Service(
         every(1, Gateway.dispatch_jobs, woken_by=lambda gateway: gateway.jobs.wake),
         every(1, Gateway.tidy_jobs),
         every(5, Gateway.end_diverged, woken_by=lambda gateway: gateway.time_travel.replays.diverged),
+        every(1, travel_loops.settle_fidelity),
         every(0.5, Gateway.look_for_work),
         every(0.5, Gateway.expire),
         every(5, Gateway.refresh, woken_by=lambda gateway: gateway.keeping.look),

@@ -10,6 +10,7 @@ from services.agent_gateway.replay.comparing import Comparisons
 from services.agent_gateway.replay.fork_store import ForkStore
 from services.agent_gateway.replay.forks import Forks
 from services.agent_gateway.replay.mask_store import MaskStore
+from services.agent_gateway.replay.masking import Masking
 from services.agent_gateway.replay.replays import Replays
 from services.agent_gateway.replay.straying import Straying
 from services.agent_gateway.watching import Watchers
@@ -39,7 +40,7 @@ def time_travel(
     forks, masks, executions = ForkStore(resources.db), MaskStore(resources.db), ExecutionStore(resources.db)
     straying = Straying(journal, forks, dispatcher, active, watchers)
     return TimeTravel(
-        replays=Replays(journal, forks, masks, straying, active),
+        replays=Replays(journal, forks, Masking(journal, masks), straying, active),
         forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs),
         masks=masks,
         comparisons=Comparisons(executions, journal),

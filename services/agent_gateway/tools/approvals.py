@@ -11,11 +11,12 @@ import contextlib
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.agent_gateway.paging import last_id, page_of
 from services.agent_gateway.records import Active
 from services.agent_gateway.tools.approval_store import ApprovalStore, NewApproval
 from services.agent_gateway.tools.waiting import Waiting
 from services.chassis.contract import Page
-from services.chassis.errors import IllegalState, Invalid
+from services.chassis.errors import IllegalState
 from services.chassis.outbox import Outbox
 from services.contracts.executions import ExecutionStatus
 from services.contracts.tools import Approval, ApprovalState, Decide
@@ -80,13 +81,8 @@ class Approvals:
         cursor: str | None,
     ) -> Page[Approval]:
         """Held calls, newest first."""
-        try:
-            before = UUID(cursor) if cursor else None
-        except ValueError:
-            raise Invalid(f"cursor must be one that a page gave, not {cursor!r}") from None
-        found = await self._store.listed(org_id, state, agent_id, execution_id, before, limit + 1)
-        more = str(found[limit - 1].id) if len(found) > limit else None
-        return Page[Approval](items=found[:limit], next_cursor=more)
+        found = await self._store.listed(org_id, state, agent_id, execution_id, last_id(cursor), limit + 1)
+        return page_of(found, limit, lambda each: each.id)
 
     async def end(self) -> None:
         """End what waits too long, and what waits for an execution that has ended."""

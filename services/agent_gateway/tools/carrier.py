@@ -196,7 +196,7 @@ class Carrier:
 
     async def _take(self, call: Call, wanted: Wanted, arguments: Any, place: Place) -> None:
         if call.active is not None:
-            key = key_of(wanted, arguments)
+            key = call.known_as or key_of(wanted, arguments)
             place.attempt = await self._ordinals.of(call.active)
             ordinal = place.attempt.take(key)
             place.effect = EffectId(call.active.org_id, call.active.id, key, ordinal)
