@@ -20,12 +20,18 @@ def read_edits(requests: Sequence[str], responses: Sequence[str]) -> list[dict[s
 def _edit(given: str, target: str) -> dict[str, Any]:
     place, equals, value = given.partition("=")
     step, slash, rest = place.partition("/")
-    if not equals or not step.isdigit() or (target == "request" and not slash):
-        form = "STEP/PATH=JSON" if target == "request" else "STEP[/PATH]=JSON"
+    every = step == "*" and target == "request"
+    if not equals or not (step.isdigit() or every) or (target == "request" and not slash):
+        form = "STEP/PATH=JSON or */PATH=JSON" if target == "request" else "STEP[/PATH]=JSON"
         raise Failure(f"{given!r} is not {form}", Exit.USAGE)
     try:
         parsed: Any = json.loads(value)
     except ValueError:
         # Plain text is taken as such, so that nobody has to quote twice.
         parsed = value
-    return {"step": int(step), "target": target, "path": f"/{rest}" if slash else "", "value": parsed}
+    return {
+        "step": None if every else int(step),
+        "target": target,
+        "path": f"/{rest}" if slash else "",
+        "value": parsed,
+    }

@@ -8,6 +8,7 @@ import orjson
 from starlette.types import ASGIApp
 
 from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.bulk.bulks import Bulks
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.execution_store import ExecutionStore, NewRow
@@ -62,6 +63,7 @@ class Gateway:
         face: Face,
         time_travel: TimeTravel,
         fidelities: Fidelities,
+        bulks: Bulks,
         egress: EgressProxy,
         memory: MemoryVectorEngineClient,
         clock: Clock,
@@ -83,6 +85,7 @@ class Gateway:
         self.face = face
         self.time_travel = time_travel
         self.fidelities = fidelities
+        self.bulks = bulks
         self.egress = egress
         self._memory = memory
         self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)

@@ -11,13 +11,19 @@ from services.contracts.executions import Divergence, Execution, Fidelity
 from services.contracts.steps import Step
 
 OnDivergence = Literal["fail", "live", "ask"]
+EditTarget = Literal["request", "response"]
 
 
 class Edit(Contract):
     """One change at a step: a value put at a path of its request, or in place of its response."""
 
-    step: int = Field(ge=1, le=2_147_483_647, description="step of the original execution")
-    target: Literal["request", "response"] = "request"
+    step: int | None = Field(
+        ge=1,
+        le=2_147_483_647,
+        description="step of the original execution; null: the request of every model call that is live and"
+        " has such a place",
+    )
+    target: EditTarget = "request"
     path: str = Field(
         "", max_length=1000, description="JSON pointer (RFC 6901); empty replaces the whole document"
     )

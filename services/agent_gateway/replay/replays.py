@@ -21,7 +21,7 @@ from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.answering import answer_of, answer_with, document_of
 from services.agent_gateway.replay.course import UNANSWERABLE, Astray, Course, Decision, GoOut, Serve
 from services.agent_gateway.replay.documents import key_of
-from services.agent_gateway.replay.edits import edited
+from services.agent_gateway.replay.edits import edited, edited_where
 from services.agent_gateway.replay.fork_store import ForkStore
 from services.agent_gateway.replay.masking import Masking
 from services.agent_gateway.replay.masks import NO_BOOK, MaskBook
@@ -213,8 +213,10 @@ def _change(replaying: _Replaying, call: Call, body: dict[str, Any], decision: G
     """Apply the edits of a step, and the model of the live part, to what goes out."""
     plan = replaying.active.replay
     changed = edited(body, decision.edits) if decision.edits else body
-    if plan is not None and plan.model and call.kind is StepKind.LLM:
-        changed = {**changed, "model": plan.model}
+    if plan is not None and call.kind is StepKind.LLM:
+        changed = edited_where(changed, [each for each in plan.edits if each.step is None])
+        if plan.model:
+            changed = {**changed, "model": plan.model}
     if changed is body:
         return
     names = sorted(name for name, value in changed.items() if name not in body or body[name] != value)

@@ -13,6 +13,7 @@ from services.agent_gateway.replay.mask_store import MaskStore
 from services.agent_gateway.replay.masking import Masking
 from services.agent_gateway.replay.replays import Replays
 from services.agent_gateway.replay.straying import Straying
+from services.agent_gateway.spending.stops import Stops
 from services.agent_gateway.watching import Watchers
 from services.chassis.resources import Resources
 from services.contracts.agent_observability import AgentObservabilityClient
@@ -34,6 +35,7 @@ def time_travel(
     active: ActiveExecutions,
     watchers: Watchers,
     new_jobs: asyncio.Event,
+    stops: Stops,
 ) -> TimeTravel:
     """Time travel on these resources."""
     journal = resources.client(AgentObservabilityClient)
@@ -41,7 +43,7 @@ def time_travel(
     straying = Straying(journal, forks, dispatcher, active, watchers)
     return TimeTravel(
         replays=Replays(journal, forks, Masking(journal, masks), straying, active),
-        forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs),
+        forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs, stops),
         masks=masks,
         comparisons=Comparisons(executions, journal),
     )

@@ -13,7 +13,7 @@ from services.agent_gateway.refusals import Refused
 from services.agent_gateway.shapes import Outcome, as_dict, as_dicts
 from services.agent_gateway.tools.answers import Lost, NotSent
 from services.agent_gateway.tools.carrier import Carrier, Place, Wanted
-from services.agent_gateway.tools.held import Held, HeldStates
+from services.agent_gateway.tools.held import Held, come_again, round_of
 from services.agent_gateway.tools.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -40,11 +40,8 @@ log = structlog.get_logger()
 class McpCalls:
     """Carries what an agent asks of its servers, and records each of it."""
 
-    def __init__(
-        self, providers: Providers, carrier: Carrier, recorder: Recorder, held: HeldStates, clock: Clock
-    ) -> None:
+    def __init__(self, providers: Providers, carrier: Carrier, recorder: Recorder, clock: Clock) -> None:
         self._providers = providers
-        self._held = held
         self._carrier = carrier
         self._recorder = recorder
         self._clock = clock
@@ -117,14 +114,14 @@ class McpCalls:
             return await provider.call(Order(call, asked, name, given, key, responder.tell))
 
         call.name = f"{tool.server}/{tool.name}"
-        held = self._held.round_of(asked, call.holder.org_id)
+        held = round_of(asked)
         wanted = Wanted(tool.server, tool.name, arguments, tool.effect, tool.idempotent, perform, held)
         body: Json = as_dict(orjson.loads(call.request))
         try:
             document = await self._carrier.carry(call, wanted, body, place, _read)
         except Held as waiting:
             assert held is not None
-            return {"result": self._held.answer(waiting.approval, held)}
+            return {"result": come_again(waiting.approval, held)}
         result = as_dict(document.get("result"))
         if "error" in document or result.get("isError") is True:
             call.fail(Cause.TOOL_FAILED, _why(document))

@@ -13,7 +13,6 @@ from services.agent_gateway.tools.carrier import Carrier
 from services.agent_gateway.tools.catalogue import Catalogue
 from services.agent_gateway.tools.child_store import ChildStore
 from services.agent_gateway.tools.effect_store import EffectStore
-from services.agent_gateway.tools.held import HeldStates
 from services.agent_gateway.tools.ledger import Ledger
 from services.agent_gateway.tools.mcp_calls import McpCalls
 from services.agent_gateway.tools.mcp_door import McpDoor
@@ -58,8 +57,7 @@ class Toolbox:
         memory = MemoryTools(resources.client(MemoryVectorEngineClient))
         providers = Providers([memory, self.agents], self.servers, self.catalogue, upstream)
         carrier = Carrier(gates, policies, effects, self.ledger, self.approvals)
-        held = HeldStates(resources.platform.service_keys["agent-gateway"])
-        calls = McpCalls(providers, carrier, recorder, held, clock)
+        calls = McpCalls(providers, carrier, recorder, clock)
         self.doors: list[Door] = [
             McpDoor(providers, calls, most),
             AgentDoor(self.agents, carrier, recorder, clock, most),

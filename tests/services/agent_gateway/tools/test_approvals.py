@@ -123,8 +123,13 @@ async def test_a_cancelled_execution_leaves_nothing_to_decide(open_world: World,
     # Told so where it waits on its connection; who comes again has no key any more.
     await asyncio.wait([calling])
     assert calling.exception() is not None or "had ended" in calling.result()
-    found = await inbox.client.get_approval(open_world.org_id, approval.id)
-    assert found.state is ApprovalState.CANCELLED and not tools.calls
+
+    async def cancelled() -> bool:
+        found = await inbox.client.get_approval(open_world.org_id, approval.id)
+        return found.state is ApprovalState.CANCELLED
+
+    await eventually(cancelled)
+    assert not tools.calls
 
 
 async def test_a_held_call_whose_agent_died_is_found_by_the_next_attempt(

@@ -45,7 +45,7 @@ async def test_a_held_call_is_to_come_again_and_goes_on_then(open_world: World, 
     assert await caller.status() == "waiting_for_approval"
     again = await held(caller)
     assert isinstance(again, InputRequiredResult) and len(await inbox.waiting(caller)) == 1
-    forged = await held(caller, state=f"{first.request_state}0")
+    forged = await held(caller, state=f"{first.request_state}x")
     assert isinstance(forged, MCPError) and "requestState" in forged.message
 
     coming = asyncio.create_task(held(caller, state=first.request_state))
