@@ -4,6 +4,7 @@ from uuid import UUID
 
 from backend.permissions import Principal
 from backend.schemas.agents import Agent
+from backend.services.bulk_forks import BulkForks
 from backend.services.executions import Executions
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.contracts.agent_observability import AgentObservabilityClient
@@ -27,8 +28,13 @@ class TimeTravel:
     """Shows what was recorded, and has it run again."""
 
     def __init__(
-        self, executions: Executions, gateway: TimeTravelClient, journal: AgentObservabilityClient
+        self,
+        executions: Executions,
+        gateway: TimeTravelClient,
+        journal: AgentObservabilityClient,
+        bulk: BulkForks,
     ) -> None:
+        self.bulk = bulk
         self._executions = executions
         self._gateway = gateway
         self._journal = journal
