@@ -114,6 +114,14 @@ class Backend:
         """Whose execution it is."""
         return (await self.executions.get(org_id, execution_id)).agent_id
 
+    async def agent_of_approval(self, org_id: UUID, approval_id: UUID) -> UUID:
+        """Whose call is held."""
+        return (await self.clients.tools.get_approval(org_id, approval_id)).agent_id
+
+    async def agents_of_server(self, org_id: UUID, server_id: UUID) -> list[UUID] | None:
+        """Who may use an MCP server; null is every agent."""
+        return (await self.mcp_servers.get(org_id, server_id)).agents
+
     async def wake_brain(self) -> None:
         """Have the brain look at what changed."""
         await self.waking.wake()

@@ -4,9 +4,10 @@ Who may do what: one table of permissions by roles, and the dependency by which 
 A route takes `Annotated[Principal, require("agents:write")]`, or says `public()`; a route with neither is
 found by a test. Whatever the table does not grant is refused. An API key has the permissions of whoever it
 stands for, cut down to its scopes; one that is restricted to named agents reaches only the routes of those
-agents, and the few lists that say `narrows=True` because they show it nothing else.
+agents, their executions and approvals, and the few that say `narrows=True` because they show it nothing else.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -114,6 +115,10 @@ class Principal:
         """Whether the agent is within the principal's reach."""
         return self.agents is None or agent_id in self.agents
 
+    def sees_any(self, agents: Iterable[UUID] | None) -> bool:
+        """Whether one of the agents is within its reach; null stands for every agent."""
+        return agents is None or any(map(self.sees, agents))
+
 
 def permissions_of(role: str, *, operator: bool) -> frozenset[str]:
     """What a role gives; the platform's own permissions only to members of the operators' organisation."""
@@ -146,6 +151,7 @@ class Require:
 
     async def _confine(self, connection: HTTPConnection, principal: Principal) -> None:
         # A route that names neither an agent nor an execution could speak of any agent, so it is refused.
+        logic = connection.app.state.logic
         named = [(name, _uuid(value)) for name, value in connection.path_params.items()]
         ids = [(name, value) for name, value in named if value is not None]
         if not ids and not self.narrows:
@@ -155,9 +161,15 @@ class Require:
                 if not principal.sees(identity):
                     raise Forbidden(f"this API key is for certain agents only, and not for {identity}")
             elif name.endswith("execution_id"):
-                logic = connection.app.state.logic
                 if not principal.sees(await logic.agent_of_execution(principal.org_id, identity)):
                     raise NotFound(f"there is no execution {identity}")
+            elif name == "approval_id":
+                if not principal.sees(await logic.agent_of_approval(principal.org_id, identity)):
+                    raise NotFound(f"there is no approval {identity}")
+            elif name == "server_id" and self.narrows:
+                users = await logic.agents_of_server(principal.org_id, identity)
+                if not principal.sees_any(users):
+                    raise NotFound(f"there is no MCP server {identity}")
             else:
                 raise Forbidden("this API key is for certain agents only, and this route is not about one")
 

@@ -13,6 +13,7 @@ from backend.services.agent_changes import AgentChanges
 from backend.services.agents import Agents
 from backend.services.audit import Audit
 from backend.services.audit_chain import AuditChain
+from backend.services.bulk_forks import BulkForks
 from backend.services.bundles import MOST_BYTES, Bundles
 from backend.services.dashboard import Dashboard
 from backend.services.executions import Executions
@@ -37,6 +38,7 @@ from services.chassis.resources import Resources
 from services.chassis.service import Service, every
 from services.contracts.agent_gateway import AgentGatewayClient
 from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.bulk_forks import BulkForksClient
 from services.contracts.control_brain import ControlBrainClient
 from services.contracts.event_processor import EventProcessorClient
 from services.contracts.log_processor import LogProcessorClient
@@ -79,7 +81,7 @@ def build(resources: Resources) -> Backend:
         changes=changes,
         executions=executions,
         mcp_servers=McpServers(clients.tools, resources.client(SecretsManagerClient)),
-        time_travel=TimeTravel(executions, resources.client(TimeTravelClient), clients.observability),
+        time_travel=_time_travel(resources, executions, clients),
         bundles=bundles,
         nodes=nodes,
         surface=_surface(resources, clients.brain, settings),
@@ -89,6 +91,11 @@ def build(resources: Resources) -> Backend:
         sweepable=kept,
         accepted_keys=resources.platform.accepted_keys,
     )
+
+
+def _time_travel(resources: Resources, executions: Executions, clients: Clients) -> TimeTravel:
+    gateway, bulk = resources.client(TimeTravelClient), BulkForks(resources.client(BulkForksClient))
+    return TimeTravel(executions, gateway, clients.observability, bulk)
 
 
 def _agents(resources: Resources, nodes: Nodes, waking: Waking) -> tuple[Agents, AgentChanges, Bundles]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from backend.permissions import Principal, require
 from backend.routing import Cursor, Limit, TheBackend, api_router
+from backend.services.confined import newest_seen
 from services.chassis.contract import Page
 from services.contracts.tools import Approval, ApprovalState, Decide
 
@@ -15,7 +16,7 @@ Decider = Annotated[Principal, require("approvals:decide")]
 
 @router.get("", summary="List approvals")
 async def list_approvals(
-    principal: Reader,
+    principal: Annotated[Principal, require("approvals:read", narrows=True)],
     backend: TheBackend,
     state: ApprovalState | None = None,
     agent_id: UUID | None = None,
@@ -24,14 +25,18 @@ async def list_approvals(
     cursor: Cursor = None,
 ) -> Page[Approval]:
     """The inbox: held calls, newest first; `state=pending` are those that wait."""
-    return await backend.clients.tools.list_approvals(
-        principal.org_id,
-        state=state,
-        agent_id=agent_id,
-        execution_id=execution_id,
-        limit=limit,
-        cursor=cursor,
-    )
+
+    async def of(agent: UUID | None) -> Page[Approval]:
+        return await backend.clients.tools.list_approvals(
+            principal.org_id,
+            state=state,
+            agent_id=agent,
+            execution_id=execution_id,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    return await newest_seen(principal, agent_id, limit, of, lambda approval: approval.id)
 
 
 @router.get("/{approval_id}", summary="Show an approval")

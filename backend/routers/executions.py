@@ -14,7 +14,7 @@ from backend.streaming import Batch, event_stream
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.contracts.backend import CallableAgent
-from services.contracts.executions import Execution, ExecutionStatus, NewExecution
+from services.contracts.executions import Execution, ExecutionStatus, Fidelity, NewExecution
 from services.contracts.steps import Step, StepDetail
 
 router = api_router("", "executions")
@@ -24,6 +24,7 @@ Writer = Annotated[Principal, require("executions:write")]
 # A follower asks again this often, which is also how soon a closed page or a revoked key is noticed.
 WAIT_SECONDS = 2.0
 AfterSeq = Annotated[int, Query(ge=0, le=2_147_483_647, description="only what came after it")]
+Recorded = Annotated[Fidelity | None, Query(description="only those of which so much was recorded")]
 TraceParent = Annotated[str | None, Header(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 
 
@@ -59,12 +60,13 @@ async def list_agent_executions(
     principal: Reader,
     backend: TheBackend,
     status: ExecutionStatus | None = None,
+    fidelity: Recorded = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Execution]:
     """Executions of one agent, newest first."""
     return await backend.executions.listed(
-        principal, agent_id=agent_id, status=status, limit=limit, cursor=cursor
+        principal, agent_id=agent_id, status=status, fidelity=fidelity, limit=limit, cursor=cursor
     )
 
 
@@ -74,12 +76,13 @@ async def list_executions(
     backend: TheBackend,
     agent_id: UUID | None = None,
     status: ExecutionStatus | None = None,
+    fidelity: Recorded = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Execution]:
     """Executions of the organisation, newest first."""
     return await backend.executions.listed(
-        principal, agent_id=agent_id, status=status, limit=limit, cursor=cursor
+        principal, agent_id=agent_id, status=status, fidelity=fidelity, limit=limit, cursor=cursor
     )
 
 

@@ -9,10 +9,12 @@ from starlette.responses import Response
 from backend.permissions import Principal, require
 from backend.routing import IdempotencyKey, TheBackend, api_router
 from backend.services.idempotency import created
+from backend.services.mcp_servers import shown_to
 from services.contracts.tools import ChangeMcpServer, McpServer, McpTool, NewMcpServer
 
 router = api_router("/mcp-servers", "tools")
-Reader = Annotated[Principal, require("tools:read")]
+# A confined key sees the servers that its agents may use, and changes none: others may use them too.
+Reader = Annotated[Principal, require("tools:read", narrows=True)]
 Writer = Annotated[Principal, require("tools:write")]
 
 
@@ -36,13 +38,13 @@ async def create_mcp_server(
 @router.get("", summary="List MCP servers")
 async def list_mcp_servers(principal: Reader, backend: TheBackend) -> list[McpServer]:
     """The organisation's servers, by name."""
-    return await backend.mcp_servers.listed(principal.org_id)
+    return await backend.mcp_servers.seen(principal)
 
 
 @router.get("/{server_id}", summary="Show an MCP server")
 async def get_mcp_server(server_id: UUID, principal: Reader, backend: TheBackend) -> McpServer:
     """One server, without its credentials."""
-    return await backend.mcp_servers.get(principal.org_id, server_id)
+    return shown_to(principal, await backend.mcp_servers.get(principal.org_id, server_id))
 
 
 @router.get("/{server_id}/tools", summary="List an MCP server's tools")

@@ -20,6 +20,7 @@ from services.contracts.time_travel import (
     Decision,
     Fork,
     Mask,
+    NewMask,
     OnDivergence,
     Timeline,
 )
@@ -127,6 +128,13 @@ async def list_masks(
     """The masks of an agent, with an example of what each hides."""
     await backend.agents.get(principal.org_id, agent_id)
     return await backend.time_travel.masks(principal.org_id, agent_id, version)
+
+
+@router.post("/agents/{agent_id}/masks", status_code=201, summary="Declare a mask")
+async def declare_mask(agent_id: UUID, new: NewMask, principal: Forker, backend: TheBackend) -> Mask:
+    """Use a mask from now on, of model calls or of a tool's arguments, without learning it."""
+    agent = await backend.agents.get(principal.org_id, agent_id)
+    return await backend.time_travel.declare_mask(principal, agent, new)
 
 
 @router.patch("/agents/{agent_id}/masks/{mask_id}", summary="Approve or reject a mask")

@@ -14,6 +14,7 @@ from services.contracts.executions import (
     Execution,
     ExecutionEvent,
     ExecutionStatus,
+    Fidelity,
     NewExecution,
 )
 
@@ -82,7 +83,8 @@ class Executions:
         if known is not None:
             return known
         found = await self._gateway.get(org_id, execution_id)
-        if found.status.terminal and len(found.model_dump_json()) <= REMEMBERED_BYTES:
+        # Its fidelity may follow its end by a moment.
+        if found.status.terminal and found.fidelity and len(found.model_dump_json()) <= REMEMBERED_BYTES:
             self._ended[org_id, execution_id] = found
             if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
@@ -94,6 +96,7 @@ class Executions:
         *,
         agent_id: UUID | None,
         status: ExecutionStatus | None,
+        fidelity: Fidelity | None,
         limit: int,
         cursor: str | None,
     ) -> Page[Execution]:
@@ -104,7 +107,7 @@ class Executions:
             if agent_id is not None:
                 await self._agents.get(org_id, agent_id)
             return await self._gateway.list_executions(
-                org_id, agent_id=agent, status=status, limit=limit, cursor=cursor
+                org_id, agent_id=agent, status=status, fidelity=fidelity, limit=limit, cursor=cursor
             )
 
         return await newest_seen(principal, agent_id, limit, of, lambda execution: execution.id)

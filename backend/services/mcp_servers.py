@@ -67,9 +67,10 @@ class McpServers:
             await self._vault.destroy(principal.org_id, authorization_path(server_id))
         return changed
 
-    async def listed(self, org_id: UUID) -> list[McpServer]:
-        """The organisation's servers, by name."""
-        return await self._tools.list_servers(org_id)
+    async def seen(self, principal: Principal) -> list[McpServer]:
+        """The organisation's servers that the principal's agents may use, by name."""
+        servers = await self._tools.list_servers(principal.org_id)
+        return [shown_to(principal, each) for each in servers if principal.sees_any(each.agents)]
 
     async def get(self, org_id: UUID, server_id: UUID) -> McpServer:
         """One server."""
@@ -90,3 +91,10 @@ class McpServers:
     async def _keep(self, principal: Principal, server_id: UUID, value: str) -> None:
         secret = PutSecret(path=authorization_path(server_id), value=value, actor=principal.actor)
         await self._vault.put(principal.org_id, secret)
+
+
+def shown_to(principal: Principal, server: McpServer) -> McpServer:
+    """The server without the agents that a confined key does not see."""
+    if server.agents is None or principal.agents is None:
+        return server
+    return server.model_copy(update={"agents": [each for each in server.agents if principal.sees(each)]})

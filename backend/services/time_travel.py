@@ -1,36 +1,40 @@
 """Time travel: the backend knows who may; the gateway makes forks, the journal has what was recorded."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from backend.permissions import Principal
+from backend.schemas.agents import Agent
+from backend.services.bulk_forks import BulkForks
 from backend.services.executions import Executions
-from services.chassis.errors import Forbidden, NotFound
+from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.executions import Execution, Fidelity
-from services.contracts.steps import Step, StepKind
+from services.contracts.executions import Execution
 from services.contracts.time_travel import (
     Branch,
     Comparison,
     DecideMask,
     Decision,
+    DeclareMask,
     Fork,
     Mask,
     NewForks,
+    NewMask,
     Timeline,
     TimeTravelClient,
 )
-
-PAGE = 1000
-ANSWERED = frozenset({StepKind.TOOL, StepKind.A2A, StepKind.MEMORY})
 
 
 class TimeTravel:
     """Shows what was recorded, and has it run again."""
 
     def __init__(
-        self, executions: Executions, gateway: TimeTravelClient, journal: AgentObservabilityClient
+        self,
+        executions: Executions,
+        gateway: TimeTravelClient,
+        journal: AgentObservabilityClient,
+        bulk: BulkForks,
     ) -> None:
+        self.bulk = bulk
         self._executions = executions
         self._gateway = gateway
         self._journal = journal
@@ -40,13 +44,11 @@ class TimeTravel:
         execution = await self._executions.get(org_id, execution_id)
         page = await self._journal.timeline(org_id, execution_id, after_seq=after_seq, limit=limit)
         steps = list(page.items)
-        whole = after_seq == 0 and page.next_cursor is None
         return Timeline(
             execution=execution,
             steps=steps,
             next_after_seq=steps[-1].seq if page.next_cursor and steps else None,
-            fidelity=execution.fidelity
-            or fidelity_of(steps if whole else await self._all(org_id, execution_id)),
+            fidelity=execution.fidelity or (await self._journal.totals(org_id, execution_id)).fidelity,
             divergence=execution.divergence,
         )
 
@@ -80,6 +82,14 @@ class TimeTravel:
         """The masks of an agent."""
         return await self._gateway.masks(org_id, agent_id, version)
 
+    async def declare_mask(self, principal: Principal, agent: Agent, new: NewMask) -> Mask:
+        """Have a mask used from now on, of a version that the agent has or had."""
+        version = new.agent_version or agent.version
+        if version > agent.version:
+            raise Invalid(f"agent_version must be at most {agent.version}: the agent has no later one")
+        declared = DeclareMask(agent_id=agent.id, agent_version=version, mask=new)
+        return await self._gateway.declare_mask(principal.org_id, declared, principal.actor)
+
     async def decide_mask(
         self, principal: Principal, agent_id: UUID, mask_id: UUID, decision: DecideMask
     ) -> Mask:
@@ -87,32 +97,6 @@ class TimeTravel:
         if all(each.id != mask_id for each in await self._gateway.masks(principal.org_id, agent_id)):
             raise NotFound(f"agent {agent_id} has no mask {mask_id}")
         return await self._gateway.decide_mask(principal.org_id, mask_id, decision, principal.actor)
-
-    async def _all(self, org_id: UUID, execution_id: UUID) -> list[Step]:
-        found: list[Step] = []
-        while True:
-            after = found[-1].seq if found else 0
-            page = await self._journal.timeline(org_id, execution_id, after_seq=after, limit=PAGE)
-            found.extend(page.items)
-            if page.next_cursor is None:
-                return found
-
-
-def fidelity_of(steps: Iterable[Step]) -> Fidelity:
-    """
-    How much of what an execution met was recorded.
-
-    What passed a tunnel was not; neither were results of functions that the model asked for and that the
-    agent ran inside itself, because no call of a tool through the gateway answers to them.
-    """
-    asked = answered = tunnels = 0
-    for step in steps:
-        asked += len(step.tool_calls)
-        answered += step.kind in ANSWERED
-        tunnels += step.kind is StepKind.HTTP
-    if asked > answered:
-        return Fidelity.MODELS
-    return Fidelity.TOOLS if tunnels else Fidelity.EGRESS
 
 
 def _seen(principal: Principal, branch: Branch) -> Branch:

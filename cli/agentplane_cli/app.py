@@ -11,6 +11,7 @@ from agentplane_cli import (
     audit,
     brain,
     budgets,
+    bulk_forks,
     completion,
     conformance,
     connection,
@@ -79,6 +80,7 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(steps.app, name="steps")
 app.command()(usage.usage)
 app.command()(time_travel.fork)
+app.add_typer(bulk_forks.app, name="bulk-forks")
 app.command()(time_travel.replay)
 app.command()(time_travel.diff)
 app.command()(time_travel.tree)

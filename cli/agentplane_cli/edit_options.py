@@ -17,15 +17,35 @@ def read_edits(requests: Sequence[str], responses: Sequence[str]) -> list[dict[s
     ]
 
 
+def read_bulk_edits(requests: Sequence[str], responses: Sequence[str]) -> list[dict[str, Any]]:
+    """Edits of many executions: `/PATH=JSON` at the place of each, `*/PATH=JSON` in every live model call."""
+    found = []
+    for target, texts in (("request", requests), ("response", responses)):
+        for given in texts:
+            place, equals, value = given.partition("=")
+            every = place.startswith("*/") and target == "request"
+            path = place[1:] if every else place
+            if not equals or (path and not path.startswith("/")) or (target == "request" and not path):
+                form = "/PATH=JSON or */PATH=JSON" if target == "request" else "/PATH=JSON or =JSON"
+                raise Failure(f"{given!r} is not {form}", Exit.USAGE)
+            found.append({"target": target, "path": path, "value": _value(value), "every_call": every})
+    return found
+
+
 def _edit(given: str, target: str) -> dict[str, Any]:
     place, equals, value = given.partition("=")
     step, slash, rest = place.partition("/")
-    if not equals or not step.isdigit() or (target == "request" and not slash):
-        form = "STEP/PATH=JSON" if target == "request" else "STEP[/PATH]=JSON"
+    every = step == "*" and target == "request"
+    if not equals or not (step.isdigit() or every) or (target == "request" and not slash):
+        form = "STEP/PATH=JSON or */PATH=JSON" if target == "request" else "STEP[/PATH]=JSON"
         raise Failure(f"{given!r} is not {form}", Exit.USAGE)
+    number = None if every else int(step)
+    return {"step": number, "target": target, "path": f"/{rest}" if slash else "", "value": _value(value)}
+
+
+def _value(text: str) -> Any:
     try:
-        parsed: Any = json.loads(value)
+        return json.loads(text)
     except ValueError:
         # Plain text is taken as such, so that nobody has to quote twice.
-        parsed = value
-    return {"step": int(step), "target": target, "path": f"/{rest}" if slash else "", "value": parsed}
+        return text

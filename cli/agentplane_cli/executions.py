@@ -26,6 +26,7 @@ app = typer.Typer(help="Executions: work that agents were given.", no_args_is_he
 Id = Annotated[str, typer.Argument(metavar="EXECUTION", help="Id of the execution.")]
 MOST_STEPS = 10_000
 FIDELITY = {
+    "none": "nothing that is still kept",
     "models": "models; functions inside the agent run again in a replay",
     "tools": "models and tools; what passed the egress proxy was not",
     "egress": "all that left the agent",
@@ -38,18 +39,22 @@ def list_executions(
     context: typer.Context,
     agent: Annotated[str | None, typer.Option(help="Only of this agent (name or id).")] = None,
     status: Annotated[str | None, typer.Option(help="Only in this status.")] = None,
+    recorded: Annotated[
+        str | None,
+        typer.Option(metavar="FIDELITY", help="How much was recorded: egress, tools, models, none."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
     output: Output = Format.TABLE,
 ) -> None:
     """List executions, newest first."""
     api = connect(context)
     agent_id = find_agent(api, agent)["id"] if agent else None
-    items = api.pages("/executions", limit, agent_id=agent_id, status=status)
+    items = api.pages("/executions", limit, agent_id=agent_id, status=status, fidelity=recorded)
     show_list(
         items,
-        ("ID", "AGENT", "STATUS", "CAUSE", "STEPS", "TOOK", "AGE"),
+        ("ID", "AGENT", "STATUS", "CAUSE", "STEPS", "RECORDED", "TOOK", "AGE"),
         lambda each: (
-            each["id"], each["agent_name"], each["status"], each["cause"], each["steps"],
+            each["id"], each["agent_name"], each["status"], each["cause"], each["steps"], each["fidelity"],
             lasted(each["created_at"], each["finished_at"]), age(each["created_at"]),
         ),
         output=output,

@@ -31,6 +31,10 @@ def search(
     name: Annotated[str | None, typer.Option(help="Path or tool that was called.")] = None,
     tool: Annotated[str | None, typer.Option(help="Calls of a tool, and answers that asked for it.")] = None,
     model: Text = None,
+    recorded: Annotated[
+        str | None,
+        typer.Option(metavar="FIDELITY", help="Of executions recorded so far: egress, tools, models."),
+    ] = None,
     status: Annotated[str | None, typer.Option(help="succeeded, failed or cancelled.")] = None,
     cause: Annotated[str | None, typer.Option(help="As policy_denied.")] = None,
     after: Annotated[
@@ -51,8 +55,9 @@ def search(
     query: dict[str, Any] = {
         "text": text, "agent_id": find_agent(api, agent)["id"] if agent else None, "execution_id": execution,
         "kind": kind, "name": name, "tool": tool, "model": model, "status": status, "cause": cause,
-        "after": after, "since": since, "until": until, "min_cost_nano": nano(min_cost) if min_cost else None,
-        "min_tokens": min_tokens, "limit": min(limit, 200),
+        "fidelity": recorded, "after": after, "since": since, "until": until,
+        "min_cost_nano": nano(min_cost) if min_cost else None, "min_tokens": min_tokens,
+        "limit": min(limit, 200),
     }  # fmt: skip
     found: list[dict[str, Any]] = []
     cursor: str | None = None

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from agentplane_cli import bulk_forks
 from agentplane_cli.agents import AgentRef, find_agent
 from agentplane_cli.api import Api
 from agentplane_cli.connection import connect
 from agentplane_cli.edit_options import read_edits
 from agentplane_cli.executions import Id, summary
+from agentplane_cli.failure import Exit, Failure
 from agentplane_cli.output import Format, Output, dollars, note, show_json, show_list
 from agentplane_cli.running import ENDED, waited
 from agentplane_cli.terminal import say, styled
@@ -43,7 +45,10 @@ Detach = Annotated[bool, typer.Option("--no-wait", help="Only queue, and print t
 
 def fork(
     context: typer.Context,
-    execution: Id,
+    execution: Annotated[
+        str | None,
+        typer.Argument(metavar="[EXECUTION]", help="Id of the execution; or use --search, --agent."),
+    ] = None,
     at: At = None,
     edit: Edits = None,
     answer: Answers = None,
@@ -53,19 +58,45 @@ def fork(
     live_effects: Effects = False,
     egress: Egress = False,
     no_wait: Detach = False,
+    search: bulk_forks.Search = None,
+    after: bulk_forks.After = None,
+    agent: bulk_forks.OfAgent = None,
+    status: bulk_forks.Status = None,
+    limit: bulk_forks.Most = 100,
+    place: bulk_forks.PlaceOption = "first",
+    expect: bulk_forks.Expect = None,
+    budget: bulk_forks.Budget = None,
+    concurrency: bulk_forks.AtOnce = 4,
+    name: Annotated[str | None, typer.Option(help="Name of a bulk fork.")] = None,
+    estimate: bulk_forks.EstimateOnly = False,
+    watch: bulk_forks.Watch = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Run an execution again, live from a step on; what comes before is answered from the journal."""
-    asked = {
-        "at_step": at,
-        "edits": read_edits(edit or [], answer or []),
+    """
+    Run an execution again, live from a step on; what comes before is answered from the journal.
+
+    With --search or --agent, do so with every execution that is meant, and judge each fork: a bulk fork.
+    """
+    asked: dict[str, Any] = {
         "on_divergence": on_divergence,
         "model": model,
-        "branches": branches,
         "allow_effects": "live" if live_effects else "ledger",
         "allow_egress": egress,
     }
     api = connect(context)
+    if search is not None or agent is not None:
+        if execution is not None or at is not None or branches != 1:
+            raise Failure(
+                "a bulk fork takes no EXECUTION, --at or --branches; --place says where", Exit.USAGE
+            )
+        chosen = bulk_forks.selection_of(api, search, after, agent, status, limit)
+        change = bulk_forks.bulk_change(place, edit or [], answer or [], expect, budget)
+        body = {**asked, **change, "selection": chosen, "concurrency": concurrency, "name": name}
+        bulk_forks.begin(api, body, estimate, watch, output)
+        return
+    if execution is None:
+        raise Failure("name an EXECUTION, or say with --search or --agent which are meant", Exit.USAGE)
+    asked |= {"at_step": at, "edits": read_edits(edit or [], answer or []), "branches": branches}
     _run_again(api, f"/time-travel/executions/{execution}/fork", asked, no_wait, output)
 
 
@@ -210,13 +241,40 @@ def approve(
     say(f"{done['pointer']} {done['pattern']} is {done['state']}")
 
 
+@masks.command()
+def declare(
+    context: typer.Context,
+    agent: AgentRef,
+    place: Annotated[
+        str, typer.Argument(metavar="POINTER", help="JSON pointer; * stands for every element, / for all.")
+    ],
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="Regular expression (RE2) of what changes.")
+    ],
+    tool: Annotated[
+        str | None, typer.Option(metavar="SERVER/TOOL", help="Of this tool's arguments, not of model calls.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version of the agent; else the present one.")
+    ] = None,
+) -> None:
+    """Use a mask that you know, without learning it."""
+    api = connect(context)
+    path = f"/time-travel/agents/{find_agent(api, agent)['id']}/masks"
+    pointer = "" if place == "/" else place
+    body = {"tool": tool, "pointer": pointer, "pattern": pattern, "agent_version": version}
+    done = api.post(path, body)
+    of = done["tool"] or "model calls"
+    say(f"{done['id']}: {of} {done['pointer'] or '/'} {done['pattern']} is {done['state']}")
+
+
 def _show_masks(items: list[dict[str, Any]], output: Format) -> None:
     show_list(
         items,
-        ("ID", "VERSION", "STATE", "PLACE", "PATTERN", "RECORDED", "LIVE"),
+        ("ID", "VERSION", "STATE", "OF", "PLACE", "PATTERN", "RECORDED", "LIVE"),
         lambda each: (
-            each["id"], each["agent_version"], each["state"], each["pointer"], each["pattern"],
-            *each["example"],
+            each["id"], each["agent_version"], each["state"], each["tool"] or "model calls",
+            each["pointer"] or "/", each["pattern"], *(each["example"] or ("declared", "")),
         ),
         output=output,
         empty="no masks: nothing has been learnt yet",

@@ -15,6 +15,7 @@ class ActiveExecutions:
     def add(self, active: Active) -> None:
         """An execution is under way."""
         self.remove(active.id)
+        active.left = False
         self._by_id[active.id] = active
         self.runs_in(active, active.run_id)
 
@@ -27,6 +28,8 @@ class ActiveExecutions:
     def remove(self, execution_id: UUID) -> Active | None:
         """The execution has left this process's hands."""
         active = self._by_id.pop(execution_id, None)
+        if active is not None:
+            active.left = True
         if active is not None and active.run_id is not None:
             runs = self._by_run.get(active.run_id, set())
             runs.discard(execution_id)

@@ -57,6 +57,8 @@ class Call:
         self.cause: Cause | None = None
         self.error: str | None = None
         self.key: bytes | None = None
+        # The key of the recorded call that it is, but for what masks hide.
+        self.known_as: bytes | None = None
         self.served_from: Literal["live", "journal", "ledger", "edit"] = "live"
         self.source: tuple[UUID, int] | None = None
         self.effect: Effect | None = None

@@ -20,14 +20,14 @@ WITH wanted AS (
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[],
         $8::float[], $9::int[], $10::int[], $11::bigint[],
         $12::bigint[], $13::bigint[], $14::bool[], $15::uuid[],
-        $16::uuid[], $17::bool[]
+        $16::uuid[], $17::bool[], $18::text[]
     ) AS change (id, epoch, status, cause, actor, output, error, delay, failures, steps, tokens_in,
-                 tokens_out, cost_nano, scripted, instance_id, run_id, accepted)
+                 tokens_out, cost_nano, scripted, instance_id, run_id, accepted, fidelity)
 ), changed AS (
     UPDATE executions e SET
         status = w.status, cause = w.cause, output = w.output, error = w.error, failures = w.failures,
         steps = w.steps, tokens_in = w.tokens_in, tokens_out = w.tokens_out, cost_nano = w.cost_nano,
-        scripted = w.scripted,
+        scripted = w.scripted, fidelity = w.fidelity,
         instance_id = coalesce(w.instance_id, e.instance_id), run_id = coalesce(w.run_id, e.run_id),
         accepted_at = CASE WHEN w.accepted THEN clock_timestamp() ELSE e.accepted_at END,
         run_after = CASE WHEN w.waits THEN clock_timestamp() + w.delay * interval '1 second'
@@ -163,4 +163,5 @@ def _columns(changes: Sequence[Transition]) -> list[list[object]]:
         [change.instance_id for change in changes],
         [change.run_id for change in changes],
         [change.accepted for change in changes],
+        [change.totals.fidelity if change.status.terminal else None for change in changes],
     ]

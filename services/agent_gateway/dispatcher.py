@@ -163,7 +163,7 @@ class Dispatcher:
         totals = await self._journal.totals(active.org_id, active.id)
         active.last_step = max(active.last_step, totals.last_seq)
         active.totals = Totals(
-            totals.steps, totals.tokens_in, totals.tokens_out, totals.cost_nano, totals.scripted
+            totals.steps, totals.tokens_in, totals.tokens_out, totals.cost_nano, totals.scripted, whole=False
         )
 
     async def _attempt(self, active: Active) -> None:

@@ -11,7 +11,14 @@ from services.agent_gateway.announcing import announce
 from services.chassis.database import Database, Row, json_element
 from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError, ThreadBusy
 from services.contracts.agents import Cause
-from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus, OnBusy
+from services.contracts.executions import (
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    Fidelity,
+    OnBusy,
+)
 
 _CREATE = """
 WITH wanted AS (
@@ -76,6 +83,7 @@ _LIST = """
 SELECT * FROM executions
 WHERE org_id = (SELECT current_org()) AND ($1::uuid IS NULL OR agent_id = $1)
   AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
+  AND ($5::text IS NULL OR fidelity = $5)
 ORDER BY id DESC LIMIT $4
 """
 
@@ -175,10 +183,12 @@ class ExecutionStore:
         status: ExecutionStatus | None,
         before: UUID | None,
         limit: int,
+        fidelity: Fidelity | None = None,
     ) -> list[Execution]:
         """Executions of the organisation, newest first."""
+        of = (agent_id, status.value if status else None, before, limit, fidelity and fidelity.value)
         async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_LIST, agent_id, status.value if status else None, before, limit)
+            rows = await connection.fetch(_LIST, *of)
         return [execution_from(row) for row in rows]
 
     async def events(

@@ -8,14 +8,17 @@ import orjson
 from starlette.types import ASGIApp
 
 from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.bulk.bulks import Bulks
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.execution_store import ExecutionStore, NewRow, execution_from
 from services.agent_gateway.face import Face
+from services.agent_gateway.fidelity import Fidelities
 from services.agent_gateway.jobs import Jobs
 from services.agent_gateway.keeping import Keeping
 from services.agent_gateway.keys import Keys
 from services.agent_gateway.outbound import Outbound
+from services.agent_gateway.paging import last_id, page_of
 from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.replay.time_travel import TimeTravel
 from services.agent_gateway.scripted import ScriptedProvider
@@ -24,7 +27,7 @@ from services.agent_gateway.tools.toolbox import Toolbox
 from services.agent_gateway.watching import Watchers
 from services.chassis.clock import Clock
 from services.chassis.contract import Page
-from services.chassis.errors import Invalid, PlatformError
+from services.chassis.errors import PlatformError
 from services.chassis.group_commit import GroupCommit
 from services.chassis.ids import new_id
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
@@ -34,6 +37,7 @@ from services.contracts.executions import (
     Execution,
     ExecutionEvent,
     ExecutionStatus,
+    Fidelity,
     OnBusy,
 )
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
@@ -58,6 +62,8 @@ class Gateway:
         outbound: Sequence[Outbound],
         face: Face,
         time_travel: TimeTravel,
+        fidelities: Fidelities,
+        bulks: Bulks,
         egress: EgressProxy,
         memory: MemoryVectorEngineClient,
         clock: Clock,
@@ -78,6 +84,8 @@ class Gateway:
         self._outbound = outbound
         self.face = face
         self.time_travel = time_travel
+        self.fidelities = fidelities
+        self.bulks = bulks
         self.egress = egress
         self._memory = memory
         self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
@@ -131,12 +139,12 @@ class Gateway:
         status: ExecutionStatus | None,
         limit: int,
         cursor: str | None,
+        fidelity: Fidelity | None = None,
     ) -> Page[Execution]:
         """Executions, newest first."""
-        before = _cursor(cursor)
-        found = await self._executions.list_page(org_id, agent_id, status, before, limit + 1)
-        shown = found[:limit]
-        return Page[Execution](items=shown, next_cursor=str(shown[-1].id) if len(found) > limit else None)
+        before = last_id(cursor)
+        found = await self._executions.list_page(org_id, agent_id, status, before, limit + 1, fidelity)
+        return page_of(found, limit, lambda each: each.id)
 
     async def _displace(self, created: Execution) -> None:
         for earlier in await self._executions.at_work_before(created):
@@ -291,10 +299,3 @@ def request_hash(wanted: CreateExecution) -> bytes:
     """What must be the same when an idempotency key is used again: the request, and the agent asked."""
     asked = {"agent": str(wanted.agent_id), **wanted.request.model_dump(mode="json")}
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
-
-
-def _cursor(cursor: str | None) -> UUID | None:
-    try:
-        return UUID(cursor) if cursor else None
-    except ValueError:
-        raise Invalid(f"cursor must be one that a page gave, not {cursor!r}") from None

@@ -178,6 +178,8 @@ SELECT DISTINCT agent_id FROM executions
 WHERE status = 'queued' AND mode = 'service' AND run_after <= clock_timestamp()
 """
 
+_COUNTED = ("steps", "tokens_in", "tokens_out", "cost_nano", "scripted")
+
 _LOAD = """
 SELECT * FROM executions WHERE id = $1 AND finished_at IS NULL AND status <> 'queued'
 """
@@ -292,5 +294,7 @@ def active_from(row: Row) -> Active:
         root_id=row["root_execution_id"],
         limits=Limits.model_validate(row["limits"]) if row["limits"] else None,
         replay=ReplayPlan.model_validate(row["replay"]) if row["replay"] else None,
-        totals=Totals(row["steps"], row["tokens_in"], row["tokens_out"], row["cost_nano"], row["scripted"]),
+        totals=Totals(
+            **{name: row[name] for name in _COUNTED}, whole=row["attempt"] == 1 and row["steps"] == 0
+        ),
     )

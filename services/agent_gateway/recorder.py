@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 
@@ -14,7 +15,7 @@ from services.chassis.clock import Clock
 from services.chassis.errors import PlatformError, Unavailable
 from services.chassis.group_commit import GroupCommit
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.steps import NewStep
+from services.contracts.steps import ANSWERED_BY_TOOLS, NewStep
 
 log = structlog.get_logger()
 
@@ -42,6 +43,8 @@ class Recorder:
         self._prices = prices
         self._journal_seconds = journal_seconds
         self._redaction = redaction
+        # Executions of which a step was stored after they had ended.
+        self.late: set[tuple[UUID, UUID]] = set()
         self.steps: GroupCommit[Call, None] = GroupCommit(self._write, most=MOST_AT_ONCE)
 
     def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
@@ -62,6 +65,8 @@ class Recorder:
             totals.tokens_out += spent.tokens_out
             totals.cost_nano += spent.cost_nano
             totals.scripted = totals.scripted or call.scripted
+            totals.tools_asked += len(outcome.tool_calls)
+            totals.tools_answered += call.kind in ANSWERED_BY_TOOLS
         self._gates.settle(call)
         # Numbered now: steps are in the order in which calls ended, whenever they are written.
         _ = call.seq
@@ -73,6 +78,8 @@ class Recorder:
         while True:
             try:
                 await self._journal.append_steps(steps)
+                late = [call.active for call in calls if call.active is not None and call.active.left]
+                self.late.update((active.org_id, active.id) for active in late)
                 return [None] * len(steps)
             except Unavailable as error:
                 if self._clock.monotonic() > give_up_at:

@@ -6,19 +6,28 @@ from typing import Any
 from uuid import UUID
 
 from services.contracts.agents import Cause
-from services.contracts.executions import ExecutionError, ExecutionStatus, Limits, Relation
+from services.contracts.executions import ExecutionError, ExecutionStatus, Fidelity, Limits, Relation
 from services.contracts.time_travel import ReplayPlan
 
 
 @dataclass
 class Totals:
-    """What the steps of an execution add up to."""
+    """What the steps of an execution add up to; `whole` when every one of them was counted here."""
 
     steps: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
     cost_nano: int = 0
     scripted: bool = False
+    whole: bool = True
+    tools_asked: int = 0
+    tools_answered: int = 0
+    tunnels: int = 0
+
+    @property
+    def fidelity(self) -> Fidelity | None:
+        """How much of what the execution met was recorded; null where the journal has to be asked."""
+        return Fidelity.of(self.tools_asked, self.tools_answered, self.tunnels) if self.whole else None
 
 
 @dataclass
@@ -51,6 +60,8 @@ class Active:
     replay: ReplayPlan | None = None
     totals: Totals = field(default_factory=Totals)
     last_step: int = 0
+    # It ended, or passed to another attempt or process: what is recorded of it from now on comes late.
+    left: bool = False
     # The last call that a gate refused, unless a later one passed: the cause, and what the agent was told.
     refused: tuple[Cause, str] | None = None
 

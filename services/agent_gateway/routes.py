@@ -14,7 +14,13 @@ from services.chassis.errors import Invalid
 from services.chassis.quick_route import QuickRoute
 from services.chassis.service import Logic
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
-from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+from services.contracts.executions import (
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    Fidelity,
+)
 
 router = APIRouter(tags=["executions"], route_class=QuickRoute)
 TheGateway = Annotated[Gateway, Logic(Gateway)]
@@ -43,9 +49,10 @@ async def list_executions(
     status: ExecutionStatus | None = None,
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
+    fidelity: Fidelity | None = None,
 ) -> Page[Execution]:
     """Executions, newest first."""
-    return await gateway.list_executions(org_id, agent_id, status, limit, cursor)
+    return await gateway.list_executions(org_id, agent_id, status, limit, cursor, fidelity)
 
 
 @router.get("/executions/{execution_id}")

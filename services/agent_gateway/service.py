@@ -4,6 +4,11 @@ from typing import Any
 
 from services.agent_gateway import key_loops
 from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.bulk.advancing import Advancing
+from services.agent_gateway.bulk.bulk_store import BulkStore
+from services.agent_gateway.bulk.bulks import Bulks
+from services.agent_gateway.bulk.routes import router as bulk_router
+from services.agent_gateway.bulk.selecting import Selecting
 from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.doors import Door
@@ -11,6 +16,8 @@ from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.face import Face
+from services.agent_gateway.fidelity import Fidelities
+from services.agent_gateway.fidelity_store import FidelityStore
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.invocation import Invoker
 from services.agent_gateway.jobs import Jobs
@@ -26,6 +33,7 @@ from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.redaction.redactor import Redactor
 from services.agent_gateway.redaction.steps import Redaction
+from services.agent_gateway.replay import loops as travel_loops
 from services.agent_gateway.replay.routes import router as time_travel_router
 from services.agent_gateway.replay.time_travel import time_travel
 from services.agent_gateway.result_door import ResultDoor
@@ -66,11 +74,11 @@ def build(resources: Resources) -> Gateway:
     brain = resources.client(ControlBrainClient)
     jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
     keys = _keys(resources, settings)
-    travel = time_travel(resources, dispatcher, active, watchers, jobs.wake)
     scripted = ScriptedProvider(clock)
     upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
     hold, wait = settings.budget_hold_seconds, settings.budget_wait_seconds
     spending = Spending(resources.db, clock, upstreams.is_scripted, hold, wait)
+    travel = time_travel(resources, dispatcher, active, watchers, jobs.wake, spending.stops)
     gates = Gates([spending.policies, travel.replays, spending.budgets])
     redaction = Redaction(Redactor(_own_secret(resources)), spending.policies.redactions)
     recorder = Recorder(journal, gates, clock, spending.prices, settings.journal_seconds, redaction)
@@ -82,9 +90,11 @@ def build(resources: Resources) -> Gateway:
     doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results, *tools.doors]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
+    executions, bulk_store = ExecutionStore(resources.db), BulkStore(resources.db)
+    bulk_work = Advancing(bulk_store, executions, travel.forks, spending.stops)
     guard, idle = resources.egress, settings.egress_idle_seconds
     return Gateway(
-        executions=ExecutionStore(resources.db),
+        executions=executions,
         dispatcher=dispatcher,
         jobs=jobs,
         keeping=keeping,
@@ -98,6 +108,8 @@ def build(resources: Resources) -> Gateway:
         outbound=(agents, providers),
         face=Face(keys, active, doors),
         time_travel=travel,
+        fidelities=Fidelities(FidelityStore(resources.db), journal, recorder),
+        bulks=Bulks(bulk_store, Selecting(executions, journal), journal, spending, bulk_work),
         memory=resources.client(MemoryVectorEngineClient),
         egress=EgressProxy(keys, active, gates, recorder, guard, clock, idle),
         clock=clock,
@@ -122,7 +134,7 @@ def _keys(resources: Resources, settings: GatewaySettings) -> Keys:
 service: Service[Any] = Service(
     name="agent-gateway",
     build=build,
-    routes=[router, time_travel_router, spending_router, tools_router],
+    routes=[router, time_travel_router, bulk_router, spending_router, tools_router],
     handlers=[on(AGENT_EVENTS, Gateway.instance_changed, every_replica=True)],
     loops=[
         every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.creations.waiting),
@@ -134,6 +146,13 @@ service: Service[Any] = Service(
         every(1, Gateway.dispatch_jobs, woken_by=lambda gateway: gateway.jobs.wake),
         every(1, Gateway.tidy_jobs),
         every(5, Gateway.end_diverged, woken_by=lambda gateway: gateway.time_travel.replays.diverged),
+        every(1, travel_loops.settle_fidelity),
+        every(
+            1,
+            travel_loops.advance_bulk_forks,
+            exclusive=True,
+            woken_by=lambda gateway: gateway.bulks.work.wake,
+        ),
         every(0.5, Gateway.look_for_work),
         every(0.5, Gateway.expire),
         every(5, Gateway.refresh, woken_by=lambda gateway: gateway.keeping.look),

@@ -26,6 +26,8 @@ _LIKE = {
     "served_from": "coalesce({s}.served_from, 'live') = {v}",
     "agent_id": "{s}.agent_id = {v}",
     "execution_id": "{s}.execution_id = {v}",
+    "fidelity": "EXISTS (SELECT FROM executions e WHERE e.org_id = {s}.org_id AND e.id = {s}.execution_id"
+    " AND e.fidelity = {v})",
     "unattributed": "({s}.execution_id IS NULL) = {v}",
     "scripted": "{s}.scripted = {v}",
     "since": "{s}.started_at >= {v}",

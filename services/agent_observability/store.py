@@ -78,7 +78,10 @@ SELECT seq, attempt, kind, name, encode(key, 'hex') AS key, status, http_status,
 _TOTALS = f"""
 SELECT count(*)::int AS steps, coalesce(max(seq), 0) AS last_seq,
        coalesce(sum(tokens_in), 0)::bigint AS tokens_in, coalesce(sum(tokens_out), 0)::bigint AS tokens_out,
-       coalesce(sum(cost_nano), 0)::bigint AS cost_nano, coalesce(bool_or(scripted), false) AS scripted
+       coalesce(sum(cost_nano), 0)::bigint AS cost_nano, coalesce(bool_or(scripted), false) AS scripted,
+       coalesce(sum(cardinality(tool_calls)), 0)::int AS tools_asked,
+       (count(*) FILTER (WHERE kind IN ('tool', 'a2a', 'memory')))::int AS tools_answered,
+       (count(*) FILTER (WHERE kind = 'http'))::int AS tunnels
 {_OF}
 """
 _BLOBS = "SELECT hash, coalesce(bulk, '') || rest AS data FROM step_blobs WHERE epoch = $1 AND hash = ANY($2)"

@@ -8,7 +8,13 @@ from pydantic import Field
 from services.chassis.client import Client
 from services.chassis.contract import Contract, Page, Timestamp
 from services.contracts.agents import InstanceExit
-from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
+from services.contracts.executions import (
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    Fidelity,
+)
 from services.contracts.spending import Policy
 
 
@@ -76,11 +82,18 @@ class AgentGatewayClient(Client):
         *,
         agent_id: UUID | None = None,
         status: ExecutionStatus | None = None,
+        fidelity: Fidelity | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[Execution]:
         """Executions, newest first."""
-        query = {"agent_id": agent_id, "status": status, "limit": limit, "cursor": cursor}
+        query = {
+            "agent_id": agent_id,
+            "status": status,
+            "fidelity": fidelity,
+            "limit": limit,
+            "cursor": cursor,
+        }
         return await self._call("GET", "/executions", Page[Execution], org=org_id, query=query)
 
     async def cancel(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:

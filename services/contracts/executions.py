@@ -62,11 +62,28 @@ class Relation(StrEnum):
 
 
 class Fidelity(StrEnum):
-    """How much of what an execution met was recorded, so that a replay meets it again."""
+    """
+    How much of what an execution met was recorded, so that a replay meets it again.
 
+    `none`: its steps were no longer kept when this was found out.
+    """
+
+    NONE = "none"
     MODELS = "models"
     TOOLS = "tools"
     EGRESS = "egress"
+
+    @classmethod
+    def of(cls, tools_asked: int, tools_answered: int, tunnels: int) -> "Fidelity":
+        """
+        What is said of an execution with so many tools asked for, tools answered, and tunnels.
+
+        What passed a tunnel was not recorded; neither were results of functions that the model asked for and
+        that the agent ran inside itself, because no call of a tool through the gateway answers to them.
+        """
+        if tools_asked > tools_answered:
+            return cls.MODELS
+        return cls.TOOLS if tunnels else cls.EGRESS
 
 
 class Limits(Contract):
@@ -169,7 +186,7 @@ class Execution(Contract):
     parent_step: int | None = Field(None, description="child: the step that called; fork: forked from there")
     diverged_at: int | None = Field(None, description="first step a replay could not answer from the journal")
     divergence: Divergence | None = None
-    fidelity: Fidelity | None = None
+    fidelity: Fidelity | None = Field(None, description="null while it runs, and for a moment after")
     on_busy: OnBusy = OnBusy.ENQUEUE
     concurrency_key: str | None = None
     limits: Limits | None = None

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from services.chassis.contract import Contract, Page, Request
 from services.contracts.agents import Cause
+from services.contracts.executions import Fidelity
 from services.contracts.steps import Effect, Step, StepKind
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
@@ -38,6 +39,7 @@ class StepFilters(StepPattern):
 
     agent_id: UUID | None = None
     execution_id: UUID | None = None
+    fidelity: Fidelity | None = Field(None, description="of executions of which so much was recorded")
     unattributed: bool | None = Field(None, description="true: only steps that belong to no execution")
     scripted: bool | None = None
     since: AwareDatetime | None = None

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from services.chassis.contract import Contract, Timestamp
 from services.contracts.agents import Cause
 from services.contracts.conversations import Message, ToolCall
+from services.contracts.executions import Fidelity
 
 
 class StepKind(StrEnum):
@@ -20,6 +21,10 @@ class StepKind(StrEnum):
     MEMORY = "memory"
     HTTP = "http"
     INTERRUPT = "interrupt"
+
+
+# Answered by somebody else than a model.
+ANSWERED_BY_TOOLS = frozenset({StepKind.TOOL, StepKind.A2A, StepKind.MEMORY})
 
 
 class Effect(StrEnum):
@@ -159,3 +164,11 @@ class StepTotals(Contract):
     tokens_out: int = 0
     cost_nano: int = 0
     scripted: bool = False
+    tools_asked: int = Field(0, description="tools that models asked for")
+    tools_answered: int = Field(0, description="calls of tools, memory and agents")
+    tunnels: int = Field(0, description="connections through the egress proxy")
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """How much of what the execution met was recorded, as far as these steps say."""
+        return Fidelity.of(self.tools_asked, self.tools_answered, self.tunnels)

@@ -11,13 +11,19 @@ from services.contracts.executions import Divergence, Execution, Fidelity
 from services.contracts.steps import Step
 
 OnDivergence = Literal["fail", "live", "ask"]
+EditTarget = Literal["request", "response"]
 
 
 class Edit(Contract):
     """One change at a step: a value put at a path of its request, or in place of its response."""
 
-    step: int = Field(ge=1, le=2_147_483_647, description="step of the original execution")
-    target: Literal["request", "response"] = "request"
+    step: int | None = Field(
+        ge=1,
+        le=2_147_483_647,
+        description="step of the original execution; null: the request of every model call that is live and"
+        " has such a place",
+    )
+    target: EditTarget = "request"
     path: str = Field(
         "", max_length=1000, description="JSON pointer (RFC 6901); empty replaces the whole document"
     )
@@ -81,10 +87,15 @@ class Decision(Request):
     on_divergence: Literal["live", "fail"]
 
 
+MASKED_TOOL = "of the arguments of this tool, as `server/tool`; null: of the requests of model calls"
+MASKED_PLACE = "JSON pointer of the request or the arguments; `*` stands for every element"
+
+
 class LearntMask(Contract):
     """A place of an agent's requests that changed between a recording and its replay."""
 
-    pointer: str = Field(description="JSON pointer of the request; `*` stands for every element")
+    tool: str | None = Field(None, description=MASKED_TOOL)
+    pointer: str = Field(description=MASKED_PLACE)
     pattern: str = Field(description="regular expression (RE2) of what changes there")
     before: str = Field(description="what it was in the recording")
     after: str = Field(description="what it was in the replay")
@@ -97,14 +108,39 @@ class Mask(Contract):
     org_id: UUID
     agent_id: UUID
     agent_version: int
+    tool: str | None = Field(None, description=MASKED_TOOL)
     pointer: str
     pattern: str
-    example: list[str] = Field(description="recorded, then live")
+    example: list[str] = Field(description="recorded, then live; empty where it was declared")
     state: Literal["proposed", "approved", "rejected"]
     learnt_from: UUID | None = None
     decided_by: str | None = None
     decided_at: Timestamp | None = None
     created_at: Timestamp
+
+
+class NewMask(Request):
+    """A mask that nobody had to learn; it is used at once."""
+
+    tool: str | None = Field(None, max_length=300, pattern=r"^[^/\x00]+/[^\x00]+$", description=MASKED_TOOL)
+    pointer: str = Field("", max_length=500, pattern=r"^[^\x00]*$", description=MASKED_PLACE)
+    pattern: str = Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^\x00]*$",
+        description="regular expression (RE2) of what changes in the texts and numbers there",
+    )
+    agent_version: int | None = Field(
+        None, ge=1, le=2_147_483_647, description="version of the agent; null is the present one"
+    )
+
+
+class DeclareMask(Contract):
+    """What the backend tells the gateway: the mask, and of which agent."""
+
+    agent_id: UUID
+    agent_version: int
+    mask: NewMask
 
 
 class DecideMask(Request):
@@ -188,6 +224,10 @@ class TimeTravelClient(Client):
         """The masks of an agent."""
         query = {"agent_id": agent_id, "version": version}
         return await self._call("GET", "/masks", list[Mask], org=org_id, query=query)
+
+    async def declare_mask(self, org_id: UUID, mask: DeclareMask, actor: str) -> Mask:
+        """Have a mask used from now on."""
+        return await self._call("POST", "/masks", Mask, org=org_id, body=mask, query={"actor": actor})
 
     async def calibrate(self, org_id: UUID, execution_id: UUID, actor: str) -> Execution:
         """Replay an execution to learn which places of its requests change, and propose masks for them."""

@@ -14,7 +14,16 @@ from tests.backend.conftest import Tenant, make_tenant
 from tests.backend.test_bad_input import CONFIRMED, GUARDED
 
 PARAMETER = re.compile(r"{(\w+)}")
-LISTS = {"/api/v1/agents", "/api/v1/executions", "/api/v1/events"}
+LISTS = {
+    *("/api/v1/agents", "/api/v1/executions", "/api/v1/events"),
+    *("/api/v1/approvals", "/api/v1/mcp-servers"),
+}
+PAGED = LISTS - {"/api/v1/agents", "/api/v1/mcp-servers"}
+HELD = """
+INSERT INTO approvals (org_id, id, agent_id, agent_name, execution_id, key, ordinal, server, tool, arguments,
+                       effect, reason, state, expires_at)
+VALUES ($1, $2, $3, 'a', $4, '', 0, 's', 't', '{}', 'write', 'r', 'pending', now() + interval '1 hour')
+"""
 OWN = "/api/v1/auth/me"
 
 
@@ -28,6 +37,8 @@ class Two:
     other: str
     other_execution: str
     key: str
+    approvals: tuple[str, str]
+    servers: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +54,16 @@ async def two(platform: TestPlatform) -> Two:
         scopes = [*sorted(PERMISSIONS - PLATFORM_PERMISSIONS), f"agents:{made[0]}"]
         answer = await client.post("/api-keys", json={"name": "confined", "scopes": scopes})
         assert answer.json()["agents"] == [made[0]]
-    mine, my_execution, other, other_execution = made
-    return Two(tenant, mine, my_execution, other, other_execution, answer.json()["key"])
+        mine, my_execution, other, other_execution = made
+        servers = {}
+        for name, agents in (("ours", [mine, other]), ("theirs", [other]), ("everyones", None)):
+            new = {"name": name, "url": "https://1.1.1.1/mcp", "agents": agents}
+            servers[name] = (await client.post("/mcp-servers", json=new)).json()["id"]
+    held = (str(new_id()), str(new_id()))
+    for approval, agent, execution in zip(held, (mine, other), (my_execution, other_execution), strict=True):
+        await platform.db.execute(HELD, tenant.org_id, approval, agent, execution)
+    key = answer.json()["key"]
+    return Two(tenant, mine, my_execution, other, other_execution, key, held, servers)
 
 
 @pytest.fixture
@@ -75,7 +94,7 @@ async def test_lists_show_its_own_agent_only(two: Two, confined: httpx.AsyncClie
         assert whole.status_code == 200, (path, whole.text)
         assert two.mine in whole.text or path.endswith("events"), path
         assert two.other not in whole.text and two.other_execution not in whole.text, path
-        if path != "/api/v1/agents":
+        if path in PAGED:
             assert (await confined.get(path, params={"agent_id": two.other})).status_code == 403
             assert (await confined.get(path, params={"agent_id": two.mine})).status_code == 200
     me = (await confined.get(OWN)).json()
@@ -91,6 +110,36 @@ async def test_its_own_agent_is_open(two: Two, confined: httpx.AsyncClient) -> N
         f"/executions/{two.my_execution}/steps",
     ):
         assert (await confined.get(f"/api/v1{path}")).status_code == 200, path
+
+
+async def test_approvals_are_its_own_agents_only(two: Two, confined: httpx.AsyncClient) -> None:
+    mine, other = (f"/api/v1/approvals/{each}" for each in two.approvals)
+    assert [each["id"] for each in (await confined.get("/api/v1/approvals")).json()["items"]] == [
+        two.approvals[0]
+    ]
+    assert (await confined.get(mine)).status_code == 200
+    for answer in (
+        await confined.get(other),
+        await confined.post(f"{other}/decision", json={"approve": True}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (await confined.post(f"{mine}/decision", json={"approve": False})).json()["state"] == "rejected"
+    async with two.tenant.client() as client:
+        assert (await client.get(f"/approvals/{two.approvals[1]}")).json()["state"] == "pending"
+
+
+async def test_servers_are_those_its_agent_may_use_and_stay_as_they_are(
+    two: Two, confined: httpx.AsyncClient
+) -> None:
+    listed = {each["name"]: each["agents"] for each in (await confined.get("/api/v1/mcp-servers")).json()}
+    assert listed == {"everyones": None, "ours": [two.mine]}
+    for name, id_ in two.servers.items():
+        path = f"/api/v1/mcp-servers/{id_}"
+        assert (await confined.get(path)).status_code == (404 if name == "theirs" else 200)
+        assert (await confined.patch(path, json={"agents": None})).status_code == 403
+        assert (await confined.delete(path)).status_code == 403
+    new = {"name": "more", "url": "https://1.1.1.1/mcp"}
+    assert (await confined.post("/api/v1/mcp-servers", json=new)).status_code == 403
 
 
 async def test_pages_of_several_agents_are_whole(two: Two) -> None:

@@ -1,14 +1,12 @@
 """Time travel through the public API: who may, and what bad input gets."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from backend.services.time_travel import fidelity_of
 from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
-from services.contracts.steps import Step, StepKind
+from services.contracts.executions import Fidelity
 from tests.backend.conftest import make_tenant
 from tests.backend.test_agents import deployed
 
@@ -85,25 +83,8 @@ async def test_masks_are_the_agents_own(api: httpx.AsyncClient) -> None:
     assert (await api.get(f"/time-travel/agents/{new_id()}/masks")).status_code == 404
 
 
-def step(kind: StepKind, tool_calls: tuple[str, ...] = ()) -> Step:
-    ids = {name: new_id() for name in ("id", "org_id", "agent_id")}
-    now = datetime.now(UTC)
-    return Step(
-        **ids,
-        seq=1,
-        kind=kind,
-        name="x",
-        status="succeeded",
-        started_at=now,
-        finished_at=now,
-        tool_calls=list(tool_calls),
-    )
-
-
 def test_fidelity_says_what_was_not_recorded() -> None:
-    llm, tool, tunnel = step(StepKind.LLM), step(StepKind.TOOL), step(StepKind.HTTP)
-    asking = step(StepKind.LLM, ("search",))
-    assert fidelity_of([llm, llm]) == "egress"
-    assert fidelity_of([asking, tool, llm]) == "egress"
-    assert fidelity_of([asking, tool, tunnel]) == "tools"
-    assert fidelity_of([asking, llm]) == "models"
+    assert Fidelity.of(0, 0, 0) == "egress"
+    assert Fidelity.of(2, 2, 0) == "egress"
+    assert Fidelity.of(1, 1, 1) == "tools"
+    assert Fidelity.of(2, 1, 0) == Fidelity.of(2, 1, 3) == "models"

@@ -30,5 +30,22 @@ async def test_what_is_wrong_is_said(person: Person) -> None:
     for wrong in ("model=x", "1=x", "x/model=y"):
         refused = await person.types("fork", source, "--edit", wrong)
         assert refused.code == 2 and "STEP/PATH=JSON" in refused.error
-    assert (await person.types("decide", source, "live")).code == 5
     assert (await person.types("masks", "list", "stander", "-o", "json")).json == []
+    for wrong, why in (
+        (["fork"], "name an EXECUTION"),
+        (["fork", source, "--search", "tool=x"], "takes no EXECUTION"),
+        (["fork", "--search", "tool"], "NAME=VALUE"),
+        (["fork", "--agent", "stander", "--edit", "1/model=x"], "is not /PATH=JSON"),
+        (["fork", "--agent", "stander", "--expect", "is=1"], "contains=TEXT"),
+    ):
+        refused = await person.types(*wrong)
+        assert refused.code == 2 and why in refused.error, (wrong, refused.error)
+    none = await person.types("fork", "--agent", "stander", "--model", "m")
+    assert none.code != 0 and "no execution that has ended" in none.error
+    estimate = await person.types("fork", "--agent", "stander", "--model", "m", "--estimate", "-o", "json")
+    assert estimate.json["executions"] == 0
+    assert (await person.types("bulk-forks", "list", "-o", "json")).json == []
+    declared = await person.types("masks", "declare", "stander", "/id", "[0-9]+", "--tool", "crm/pay")
+    assert declared.code == 0 and "crm/pay /id [0-9]+ is approved" in declared.out, declared.error
+    assert (await person.types("masks", "list", "stander", "-o", "json")).json[0]["tool"] == "crm/pay"
+    assert (await person.types("decide", source, "live")).code == 5

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import orjson
 import structlog
@@ -123,6 +122,9 @@ class EgressProxy:
             self._clock.now(),
         )
         call.kind, call.provider = StepKind.HTTP, request.host
+        if call.active is not None:
+            # Counted when it opens: it may stay open longer than its execution lasts.
+            call.active.totals.tunnels += 1
         asked: dict[str, Any] = {"method": request.method, "host": request.host, "port": request.port}
         call.request = orjson.dumps(asked)
         passed = Passed()
@@ -160,9 +162,6 @@ class EgressProxy:
             raise Refused(403, error.code, error.detail, Cause.POLICY_DENIED) from error
         except PlatformError as error:
             raise Refused(502, error.code, error.detail, Cause.TOOL_FAILED) from error
-
-    def _open_of(self, run_id: UUID) -> int:
-        return sum(holder is not None and holder.run_id == run_id for holder in self._serving.values())
 
     async def _pass(
         self,

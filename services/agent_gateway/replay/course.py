@@ -32,9 +32,9 @@ class Serve:
 
 @dataclass(frozen=True)
 class GoOut:
-    """Let it pass, the edits applied to its request; `source_seq` is the recorded step it stands for."""
+    """Let it pass, the edits applied to its request; `recorded` is the step it stands for."""
 
-    source_seq: int | None = None
+    recorded: Recorded | None = None
     edits: tuple[Edit, ...] = ()
 
 
@@ -110,7 +110,7 @@ class Course:
         if before and not requests:
             return Serve(found)
         self._departed = True
-        return GoOut(found.seq, requests)
+        return GoOut(found, requests)
 
 
 def _answers(call: RecordedCall) -> bool:

@@ -6,9 +6,10 @@ from uuid import UUID
 import orjson
 
 from services.agent_gateway.calls import Call
-from services.agent_gateway.replay.keys import TooDeep, canonical, model_key
+from services.agent_gateway.replay.keys import TooDeep, canonical, model_key, tool_key
 from services.agent_gateway.replay.masks import NO_MASKS, Masks
-from services.contracts.steps import StepKind
+from services.agent_gateway.shapes import as_dict
+from services.contracts.steps import ANSWERED_BY_TOOLS, StepKind
 
 
 def key_of(call: Call, body: dict[str, Any]) -> bytes | None:
@@ -32,12 +33,37 @@ def shown(kind: StepKind, name: str, request: bytes, masks: Masks = NO_MASKS) ->
     return masks.applied(body)
 
 
+def maskable(kind: StepKind, name: str) -> str | None:
+    """What a call's masks are kept under: the tool's name, nothing for a model; null where there are none."""
+    if kind is StepKind.LLM:
+        return ""
+    # Memory over plain HTTP is named by its route, as `GET /v1/memory`.
+    return name if kind in ANSWERED_BY_TOOLS and " " not in name and "/" in name else None
+
+
+def maskable_part(kind: StepKind, name: str, request: bytes) -> Any:
+    """What masks are applied to: a model's request, or the arguments of a tool; raises `JSONDecodeError`."""
+    body = orjson.loads(request)
+    if kind is StepKind.LLM or not isinstance(body, dict):
+        return body
+    if "jsonrpc" not in body:
+        return {**body, "agent": name.partition("/")[2]} if kind is StepKind.A2A else body
+    params = as_dict(body.get("params"))
+    if body.get("method") == "tools/call":
+        return params.get("arguments")
+    return {key: value for key, value in params.items() if key != "_meta"}
+
+
 def masked_key(kind: StepKind, name: str, request: bytes, masks: Masks) -> str | None:
-    """The key of a model's request under masks; null where it cannot have one."""
-    if kind is not StepKind.LLM:
+    """The key of a call under masks; null where it cannot have one."""
+    if maskable(kind, name) is None:
         return None
     try:
-        return model_key(name, orjson.loads(request), masks).hex()
+        part = maskable_part(kind, name, request)
+        if kind is StepKind.LLM:
+            return model_key(name, part, masks).hex()
+        server, _, tool = name.partition("/")
+        return tool_key(server, tool, part, masks).hex()
     except (TooDeep, orjson.JSONDecodeError, AttributeError):
         return None
 

@@ -1,5 +1,6 @@
 """Edits of a fork: a value put at a JSON pointer (RFC 6901) of a request or a response."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,14 @@ def edited(document: Any, edits: Iterable[Edit]) -> Any:
     """The document with every edit applied; raises `Invalid` naming the path that leads nowhere."""
     for edit in edits:
         document = put(document, edit.path, edit.value)
+    return document
+
+
+def edited_where(document: Any, edits: Iterable[Edit]) -> Any:
+    """The document with every edit applied whose path leads somewhere in it."""
+    for edit in edits:
+        with contextlib.suppress(Invalid):
+            document = put(document, edit.path, edit.value)
     return document
 
 

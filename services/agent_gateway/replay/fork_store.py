@@ -11,7 +11,7 @@ from services.agent_gateway.execution_store import execution_from
 from services.agent_gateway.records import Active
 from services.chassis.database import Database, Row
 from services.chassis.errors import Invalid
-from services.contracts.executions import Divergence, Execution, Relation
+from services.contracts.executions import Divergence, Execution, Limits, Relation
 from services.contracts.time_travel import ReplayPlan
 
 # A fork that may have to wait for a person gets a day; any other as long as the original had.
@@ -25,10 +25,10 @@ WITH created AS (
         s.thread_id, s.input, s.max_attempts, s.priority,
         clock_timestamp() + CASE WHEN new.replay ->> 'on_divergence' = 'ask' THEN interval '1 day'
             ELSE greatest(s.deadline_at - s.created_at, interval '1 minute') END,
-        $4, new.relation, s.id, coalesce(s.root_execution_id, s.id), new.step, new.replay, s.limits,
-        'enqueue', 1
-    FROM unnest($2::uuid[], $3::uuid[], $5::text[], $6::int[], $7::jsonb[])
-        AS new (id, source_id, relation, step, replay)
+        $4, new.relation, s.id, coalesce(s.root_execution_id, s.id), new.step, new.replay,
+        coalesce(new.limits, s.limits), 'enqueue', 1
+    FROM unnest($2::uuid[], $3::uuid[], $5::text[], $6::int[], $7::jsonb[], $8::jsonb[])
+        AS new (id, source_id, relation, step, replay, limits)
     JOIN executions s ON s.org_id = $1 AND s.id = new.source_id
     RETURNING *
 ), noted AS (
@@ -73,11 +73,12 @@ WHERE e.id = $1 OR e.root_execution_id = $1 ORDER BY e.id LIMIT $2
 
 @dataclass(frozen=True)
 class NewFork:
-    """An execution to be made from another."""
+    """An execution to be made from another; without limits of its own it has those of that one."""
 
     id: UUID
     plan: ReplayPlan
     relation: Relation
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class ForkStore:
             [each.relation.value for each in forks],
             [each.plan.at_step for each in forks],
             [each.plan.model_dump(mode="json") for each in forks],
+            [each.limits.model_dump(mode="json") if each.limits else None for each in forks],
         )
         try:
             async with self._db.system() as connection:

@@ -9,12 +9,13 @@ from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.replay.answering import document_of
 from services.agent_gateway.replay.edits import edited
 from services.agent_gateway.replay.fork_store import ForkStore, NewFork
+from services.agent_gateway.spending.stops import Stops
 from services.agent_gateway.watching import Watchers
 from services.chassis.errors import IllegalState, Invalid, NotFound
 from services.chassis.ids import new_id
 from services.chassis.outbox import Outbox
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.executions import Execution, Relation
+from services.contracts.executions import Execution, Limits, Relation
 from services.contracts.time_travel import Branch, Decision, Edit, Fork, NewForks, ReplayPlan
 
 MOST_OF_A_TREE = 1000
@@ -31,6 +32,7 @@ class Forks:
         watchers: Watchers,
         outbox: Outbox,
         wake: asyncio.Event,
+        stops: Stops,
     ) -> None:
         self._store = store
         self._executions = executions
@@ -38,6 +40,7 @@ class Forks:
         self._watchers = watchers
         self._outbox = outbox
         self._wake = wake
+        self._stops = stops
 
     async def fork(self, org_id: UUID, execution_id: UUID, new: NewForks) -> list[Execution]:
         """Queue as many forks as are wanted, all or none; the original stays as it is."""
@@ -50,7 +53,18 @@ class Forks:
         wanted = [NewFork(new_id(), plan, relation) for _ in range(new.fork.branches)]
         return await self._queued(org_id, wanted, new.created_by)
 
+    async def fork_as(
+        self, source: Execution, fork: Fork, fork_id: UUID, created_by: str, limits: Limits | None
+    ) -> Execution:
+        """Queue one fork under an id and limits that its maker has written down before."""
+        plan = plan_of(source, fork)
+        await self._check(source, plan)
+        wanted = NewFork(fork_id, plan, Relation.FORK, limits)
+        (made,) = await self._queued(source.org_id, [wanted], created_by)
+        return made
+
     async def _queued(self, org_id: UUID, wanted: list[NewFork], created_by: str) -> list[Execution]:
+        await self._stops.check(org_id)
         made = await self._store.fork(org_id, wanted, created_by)
         self._outbox.hurry()
         for each in made:
@@ -104,7 +118,10 @@ class Forks:
             )
         if plan.at_step is not None and plan.at_step > last + 1:
             raise Invalid(f"at_step must be at most {last + 1}: execution {source.id} has {last} steps")
-        for step in sorted({each.step for each in plan.edits}):
+        for each in plan.edits:
+            if each.step is None and (each.target == "response" or not each.path):
+                raise Invalid("an edit of every live call is one of the request, at a path")
+        for step in sorted({each.step for each in plan.edits if each.step is not None}):
             await self._check_edits(source, step, last, [each for each in plan.edits if each.step == step])
 
     async def _check_edits(self, source: Execution, step: int, last: int, edits: list[Edit]) -> None:
@@ -138,9 +155,10 @@ class Forks:
 def plan_of(source: Execution, fork: Fork) -> ReplayPlan:
     """What the gateway keeps of a fork; where it starts to be live follows from its edits if nobody says."""
     at_step = fork.at_step
-    if at_step is None and fork.edits:
-        at_step = min(each.step + (each.target == "response") for each in fork.edits)
-    if at_step is None and fork.model:
+    placed = [each.step + (each.target == "response") for each in fork.edits if each.step is not None]
+    if at_step is None and placed:
+        at_step = min(placed)
+    if at_step is None and (fork.model or fork.edits):
         at_step = 1
     return ReplayPlan(
         source_execution_id=source.id,

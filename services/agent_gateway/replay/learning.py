@@ -1,9 +1,9 @@
 """
 Learning masks: what differs between a recorded request and the one that came in a calibration. Pure.
 
-Where two requests differ inside a string by nothing but values of a known changing kind (dates, times, UUIDs,
-long hexadecimal or decimal numbers), the place and the kind become a mask. Whatever else differs is a real
-difference and stays one.
+Where two requests, or the arguments of two calls of a tool, differ inside a text or a number by nothing but
+values of a known changing kind (dates, times, UUIDs, long hexadecimal or decimal numbers), the place and the
+kind become a mask. Whatever else differs is a real difference and stays one.
 """
 
 import re
@@ -25,11 +25,13 @@ CHANGING = (
 )
 
 
-def differing(recorded: Any, live: Any) -> Iterator[LearntMask]:
-    """The masks under which two requests are the same, as far as there are any."""
+def differing(recorded: Any, live: Any, tool: str = "") -> Iterator[LearntMask]:
+    """The masks under which two requests, or arguments of a tool, are the same, as far as there are any."""
     for pointer, before, after in _texts(recorded, live, ""):
         if (pattern := changing(before, after)) is not None:
-            yield LearntMask(pointer=pointer, pattern=pattern, before=before[:200], after=after[:200])
+            yield LearntMask(
+                tool=tool or None, pointer=pointer, pattern=pattern, before=before[:200], after=after[:200]
+            )
 
 
 def changing(before: str, after: str) -> str | None:
@@ -45,11 +47,15 @@ def changing(before: str, after: str) -> str | None:
     return None
 
 
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
 def _texts(recorded: Any, live: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
-    """Places where both have a text and the texts differ; in lists the place is every element."""
-    if isinstance(recorded, str) and isinstance(live, str):
+    """Places where both have a text or a number and these differ; in lists the place is every element."""
+    if _plain(recorded) and _plain(live):
         if recorded != live:
-            yield pointer, recorded, live
+            yield pointer, str(recorded), str(live)
     elif isinstance(recorded, dict) and isinstance(live, dict):
         for name in recorded.keys() & live.keys():
             step = name.replace("~", "~0").replace("/", "~1")

@@ -3,22 +3,32 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.chassis.database import Database
-from services.chassis.errors import NotFound
+from services.agent_gateway.replay.masks import BadMask, MaskBook, MaskRule, Masks
+from services.chassis.database import Database, Row
+from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import new_id
-from services.contracts.time_travel import DecideMask, LearntMask, Mask
+from services.contracts.time_travel import DecideMask, DeclareMask, LearntMask, Mask
 
 _APPROVED = """
-SELECT pointer, pattern FROM replay_masks
+SELECT tool, pointer, pattern FROM replay_masks
 WHERE agent_id = $1 AND agent_version = $2 AND state = 'approved' ORDER BY created_at
 """
 
 _PROPOSE = """
-INSERT INTO replay_masks (org_id, id, agent_id, agent_version, pointer, pattern, example, learnt_from)
-SELECT $1, id, $2, $3, pointer, pattern, ARRAY[before, after], $4
-FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[])
-    AS new (id, pointer, pattern, before, after)
-ON CONFLICT (org_id, agent_id, agent_version, pointer, pattern) DO NOTHING
+INSERT INTO replay_masks (org_id, id, agent_id, agent_version, tool, pointer, pattern, example, learnt_from)
+SELECT $1, id, $2, $3, tool, pointer, pattern, ARRAY[before, after], $4
+FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+    AS new (id, tool, pointer, pattern, before, after)
+ON CONFLICT (org_id, agent_id, agent_version, tool, pointer, pattern) DO NOTHING
+"""
+
+_DECLARE = """
+INSERT INTO replay_masks (org_id, id, agent_id, agent_version, tool, pointer, pattern, state, decided_by,
+                          decided_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'approved', $8, clock_timestamp())
+ON CONFLICT (org_id, agent_id, agent_version, tool, pointer, pattern)
+DO UPDATE SET state = 'approved', decided_by = excluded.decided_by, decided_at = excluded.decided_at
+RETURNING *
 """
 
 _LIST = """
@@ -36,11 +46,24 @@ class MaskStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def approved(self, org_id: UUID, agent_id: UUID, version: int) -> list[tuple[str, str]]:
-        """The masks in use for a version of an agent, as pairs of pointer and pattern."""
+    async def approved(self, org_id: UUID, agent_id: UUID, version: int) -> MaskBook:
+        """The masks in use for a version of an agent."""
         async with self._db.tenant(org_id) as connection:
             rows = await connection.fetch(_APPROVED, agent_id, version)
-        return [(row["pointer"], row["pattern"]) for row in rows]
+        return MaskBook(tuple(MaskRule(row["tool"], row["pointer"], row["pattern"]) for row in rows))
+
+    async def declare(self, org_id: UUID, declared: DeclareMask, actor: str) -> Mask:
+        """Have a mask used from now on, whatever was decided about it before."""
+        new = declared.mask
+        try:
+            Masks.of([(new.pointer, new.pattern)])
+        except BadMask as error:
+            raise Invalid(str(error)) from error
+        place = (declared.agent_id, declared.agent_version, new.tool or "", new.pointer, new.pattern)
+        async with self._db.tenant(org_id) as connection:
+            row = await connection.fetchrow(_DECLARE, org_id, new_id(), *place, actor)
+        assert row is not None
+        return _mask(row)
 
     async def propose(
         self, org_id: UUID, agent_id: UUID, version: int, learnt_from: UUID, masks: Sequence[LearntMask]
@@ -54,6 +77,7 @@ class MaskStore:
                 version,
                 learnt_from,
                 [new_id() for _ in masks],
+                [each.tool or "" for each in masks],
                 [each.pointer for each in masks],
                 [each.pattern for each in masks],
                 [each.before for each in masks],
@@ -65,7 +89,7 @@ class MaskStore:
         """The masks of an agent."""
         async with self._db.tenant(org_id) as connection:
             rows = await connection.fetch(_LIST, agent_id, version)
-        return [Mask.model_validate(dict(row)) for row in rows]
+        return [_mask(row) for row in rows]
 
     async def decide(self, org_id: UUID, mask_id: UUID, decision: DecideMask, actor: str) -> Mask:
         """Approve or reject a mask."""
@@ -74,4 +98,8 @@ class MaskStore:
             row = await connection.fetchrow(_DECIDE, mask_id, state, actor)
         if row is None:
             raise NotFound(f"there is no mask {mask_id}")
-        return Mask.model_validate(dict(row))
+        return _mask(row)
+
+
+def _mask(row: Row) -> Mask:
+    return Mask.model_validate({**dict(row), "tool": row["tool"] or None})

@@ -2,12 +2,14 @@
 Masks: places of a request whose value changes from run to run, such as dates and made-up ids.
 
 A mask is a JSON pointer (RFC 6901; `*` stands for every element of a list or object) and a regular
-expression; in every string at or below that place, what the expression matches is replaced by one mark.
+expression; in every string at or below that place, what the expression matches is replaced by one mark, and a
+number that it matches as a whole is. It is of the requests of model calls, or of one tool's arguments.
 Expressions are RE2's, so that a user's pattern cannot take more than linear time.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import re2
@@ -44,6 +46,37 @@ class Masks:
 
 
 NO_MASKS = Masks()
+
+
+class MaskRule(NamedTuple):
+    """A mask as it is kept; `tool` is empty for those of model calls."""
+
+    tool: str
+    pointer: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class MaskBook:
+    """The masks in use for an agent, by what they are of."""
+
+    rules: tuple[MaskRule, ...] = ()
+
+    @cached_property
+    def _by_tool(self) -> dict[str, Masks]:
+        tools = {rule.tool for rule in self.rules}
+        return {tool: Masks.of(rule[1:] for rule in self.rules if rule.tool == tool) for tool in tools}
+
+    def of(self, tool: str) -> Masks:
+        """Those of a tool's arguments, or with an empty name those of model calls."""
+        return self._by_tool.get(tool, NO_MASKS)
+
+    def also(self, rules: Iterable[MaskRule]) -> "MaskBook":
+        """The book with more rules."""
+        return MaskBook(tuple(dict.fromkeys((*self.rules, *rules))))
+
+
+NO_BOOK = MaskBook()
 
 
 def _path(pointer: str) -> tuple[str, ...]:
@@ -86,6 +119,8 @@ def _masked(value: Any, path: tuple[str, ...], pattern: Any) -> Any:
 def _below(value: Any, pattern: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return pattern.sub(MARK, value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return MARK if pattern.fullmatch(str(value)) else value
     if depth > MOST_DEPTH:
         return value
     if isinstance(value, dict):

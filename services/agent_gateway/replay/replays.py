@@ -7,7 +7,7 @@ nobody.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,19 +19,17 @@ from services.agent_gateway.calls import Call
 from services.agent_gateway.records import Active
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.answering import answer_of, answer_with, document_of
-from services.agent_gateway.replay.course import UNANSWERABLE, Astray, Course, GoOut, Serve
-from services.agent_gateway.replay.divergence import MOST_COMPARED
-from services.agent_gateway.replay.documents import as_recorded, key_of, masked_key
-from services.agent_gateway.replay.edits import edited
+from services.agent_gateway.replay.course import UNANSWERABLE, Astray, Course, Decision, GoOut, Serve
+from services.agent_gateway.replay.documents import key_of
+from services.agent_gateway.replay.edits import edited, edited_where
 from services.agent_gateway.replay.fork_store import ForkStore
-from services.agent_gateway.replay.learning import differing
-from services.agent_gateway.replay.mask_store import MaskStore
-from services.agent_gateway.replay.masks import NO_MASKS, Masks
+from services.agent_gateway.replay.masking import Masking
+from services.agent_gateway.replay.masks import NO_BOOK, MaskBook
 from services.agent_gateway.replay.straying import Straying, Verdict
 from services.chassis.errors import Invalid, PlatformError
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
-from services.contracts.steps import RawStep, StepKind
+from services.contracts.steps import StepKind
 
 MEMORY_READS = frozenset(
     {
@@ -51,8 +49,7 @@ class _Replaying:
 
     active: Active
     course: Course
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-    masks: Masks = NO_MASKS
+    book: MaskBook = NO_BOOK
     straying: "asyncio.Task[Verdict] | None" = None
 
 
@@ -63,13 +60,13 @@ class Replays:
         self,
         journal: AgentObservabilityClient,
         forks: ForkStore,
-        masks: MaskStore,
+        masking: Masking,
         straying: Straying,
         active: ActiveExecutions,
     ) -> None:
         self._journal = journal
         self._forks = forks
-        self._masks = masks
+        self._masking = masking
         self._straying = straying
         self._active = active
         self._under_way: dict[UUID, asyncio.Task[_Replaying]] = {}
@@ -100,9 +97,13 @@ class Replays:
         return [(active.id, active.org_id) for active in ending]
 
     async def _decided(self, replaying: _Replaying, call: Call, body: dict[str, Any]) -> Answer | None:
-        decision = replaying.course.decide(self._keys(replaying, call))
-        if isinstance(decision, Astray) and replaying.active.replay and replaying.active.replay.calibrate:
-            decision = await self._calibrated(replaying, call) or decision
+        active, course = replaying.active, replaying.course
+        decision = course.decide(self._masking.keys(call, active, replaying.book))
+        if isinstance(decision, Astray) and active.replay and active.replay.calibrate:
+            learnt = await self._masking.learn(call, active, course, replaying.book)
+            if learnt is not None:
+                decision, replaying.book = Serve(learnt[0]), replaying.book.also(learnt[1].rules)
+        _recognise(call, decision)
         if isinstance(decision, Serve):
             return await self._serve(replaying, call, decision, body.get("stream") is True)
         if isinstance(decision, Astray):
@@ -110,27 +111,11 @@ class Replays:
             decision = GoOut()
         # Numbered now, so that steps are in the order in which calls went out.
         _ = call.seq
-        if decision.source_seq is not None and replaying.active.replay is not None:
-            call.source = (replaying.active.replay.source_execution_id, decision.source_seq)
+        if decision.recorded is not None:
+            call.source = (decision.recorded.execution_id, decision.recorded.seq)
         _change(replaying, call, body, decision)
-        _recall(replaying.course, call)
+        _recall(course, call)
         return None
-
-    def _keys(self, replaying: _Replaying, call: Call) -> list[str]:
-        if call.key is None:
-            return []
-        keys = [call.key.hex()]
-        plan = replaying.active.replay
-        if plan is None or call.kind is not StepKind.LLM:
-            return keys
-        request = as_recorded(call.stored_request, replaying.active.id, plan.source_execution_id)
-        for given, masks in (
-            (request != call.stored_request, NO_MASKS),
-            (bool(replaying.masks.masks), replaying.masks),
-        ):
-            if given and (key := masked_key(call.kind, call.name, request, masks)) is not None:
-                keys.append(key)
-        return keys
 
     async def _serve(self, replaying: _Replaying, call: Call, decision: Serve, wants_stream: bool) -> Answer:
         found, recorded = decision.recorded, decision.recorded.call
@@ -193,61 +178,25 @@ class Replays:
             recorded = await self._journal.recorded(org_id, active.id)
             own = [each for each in recorded if each.attempt < active.attempt]
         if plan is None:
-            return _Replaying(active, Course(active.id, None, own, []))
+            course = Course(active.id, None, own, [])
+            return _Replaying(active, course, await self._masking.book(active, course))
         source = await self._journal.recorded(org_id, plan.source_execution_id)
         standing = await self._forks.standing(active.id)
         goes_on = standing.diverged_at is not None and standing.on_divergence == "live"
         course = Course(active.id, plan, own, source, diverged=goes_on)
-        pairs = await self._masks.approved(org_id, active.agent_id, active.agent_version)
-        replaying = _Replaying(active, course)
-        if pairs:
-            await self._mask(replaying, pairs)
-        return replaying
-
-    async def _calibrated(self, replaying: _Replaying, call: Call) -> Serve | None:
-        """The recorded call that this one is, but for what masks can hide; they are proposed and used."""
-        active, plan = replaying.active, replaying.active.replay
-        if plan is None or call.kind is not StepKind.LLM:
-            return None
-        left = [each for each in replaying.course.prefix.left if each.call.name == call.name]
-        near = {each.seq: each for each in left[:MOST_COMPARED]}
-        raw = await self._journal.raw(active.org_id, plan.source_execution_id, list(near)) if near else []
-        known = await self._masks.listed(active.org_id, active.agent_id, active.agent_version)
-        rejected = {(each.pointer, each.pattern) for each in known if each.state == "rejected"}
-        request = as_recorded(call.stored_request, active.id, plan.source_execution_id)
-        for step in raw:
-            learnt = list(differing(orjson.loads(step.request_bytes), orjson.loads(request)))
-            pairs = {(each.pointer, each.pattern) for each in learnt} - rejected
-            masks = Masks.of([*replaying.pairs, *pairs])
-            live, recorded = (
-                masked_key(call.kind, call.name, each, masks) for each in (request, step.request_bytes)
-            )
-            if pairs and live == recorded and not near[step.seq].used:
-                near[step.seq].used = True
-                await self._masks.propose(
-                    active.org_id, active.agent_id, active.agent_version, active.id, learnt
-                )
-                await self._mask(replaying, [*replaying.pairs, *pairs])
-                return Serve(near[step.seq])
-        return None
-
-    async def _mask(self, replaying: _Replaying, pairs: list[tuple[str, str]]) -> None:
-        """Have recorded model calls found by their keys under these masks too."""
-        active, course, masks = replaying.active, replaying.course, Masks.of(pairs)
-        replaying.pairs, replaying.masks = pairs, masks
-        for part in (course.prefix, course.later):
-            calls = {each.seq: each for each in part.left if each.call.kind is StepKind.LLM}
-            found = calls and next(iter(calls.values())).execution_id
-            raw: list[RawStep] = await self._journal.raw(active.org_id, found, list(calls)) if found else []
-            for step in raw:
-                recorded = calls[step.seq]
-                key = masked_key(recorded.call.kind, recorded.call.name, step.request_bytes, masks)
-                if key is not None:
-                    part.also(key, recorded)
+        return _Replaying(active, course, await self._masking.book(active, course))
 
 
 def _outdated(loading: "asyncio.Task[_Replaying]", active: Active) -> bool:
     return loading.cancelled() or loading.exception() is not None or loading.result().active is not active
+
+
+def _recognise(call: Call, decision: Decision) -> None:
+    """Take the key of the recorded call that this one is, so that the ledger finds what that one did."""
+    if isinstance(decision, Astray) or decision.recorded is None or decision.recorded.call.key is None:
+        return
+    if isinstance(decision, Serve) or not decision.edits:
+        call.key = call.known_as = bytes.fromhex(decision.recorded.call.key)
 
 
 def _recall(course: Course, call: Call) -> None:
@@ -264,8 +213,10 @@ def _change(replaying: _Replaying, call: Call, body: dict[str, Any], decision: G
     """Apply the edits of a step, and the model of the live part, to what goes out."""
     plan = replaying.active.replay
     changed = edited(body, decision.edits) if decision.edits else body
-    if plan is not None and plan.model and call.kind is StepKind.LLM:
-        changed = {**changed, "model": plan.model}
+    if plan is not None and call.kind is StepKind.LLM:
+        changed = edited_where(changed, [each for each in plan.edits if each.step is None])
+        if plan.model:
+            changed = {**changed, "model": plan.model}
     if changed is body:
         return
     names = sorted(name for name, value in changed.items() if name not in body or body[name] != value)

@@ -9,7 +9,15 @@ from services.agent_gateway.logic import Gateway
 from services.chassis.auth import TheOrg, only
 from services.chassis.service import Logic
 from services.contracts.executions import Execution
-from services.contracts.time_travel import Branch, Comparison, DecideMask, Decision, Mask, NewForks
+from services.contracts.time_travel import (
+    Branch,
+    Comparison,
+    DecideMask,
+    Decision,
+    DeclareMask,
+    Mask,
+    NewForks,
+)
 
 router = APIRouter(tags=["time travel"], dependencies=[only("backend")])
 TheGateway = Annotated[Gateway, Logic(Gateway)]
@@ -58,6 +66,12 @@ async def list_masks(
 ) -> list[Mask]:
     """The masks of an agent."""
     return await gateway.time_travel.masks.listed(org_id, agent_id, version)
+
+
+@router.post("/masks", status_code=201)
+async def declare_mask(mask: DeclareMask, org_id: TheOrg, gateway: TheGateway, actor: Actor) -> Mask:
+    """Have a mask used from now on."""
+    return await gateway.time_travel.masks.declare(org_id, mask, actor)
 
 
 @router.put("/masks/{mask_id}")

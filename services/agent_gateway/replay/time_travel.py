@@ -10,8 +10,10 @@ from services.agent_gateway.replay.comparing import Comparisons
 from services.agent_gateway.replay.fork_store import ForkStore
 from services.agent_gateway.replay.forks import Forks
 from services.agent_gateway.replay.mask_store import MaskStore
+from services.agent_gateway.replay.masking import Masking
 from services.agent_gateway.replay.replays import Replays
 from services.agent_gateway.replay.straying import Straying
+from services.agent_gateway.spending.stops import Stops
 from services.agent_gateway.watching import Watchers
 from services.chassis.resources import Resources
 from services.contracts.agent_observability import AgentObservabilityClient
@@ -33,14 +35,15 @@ def time_travel(
     active: ActiveExecutions,
     watchers: Watchers,
     new_jobs: asyncio.Event,
+    stops: Stops,
 ) -> TimeTravel:
     """Time travel on these resources."""
     journal = resources.client(AgentObservabilityClient)
     forks, masks, executions = ForkStore(resources.db), MaskStore(resources.db), ExecutionStore(resources.db)
     straying = Straying(journal, forks, dispatcher, active, watchers)
     return TimeTravel(
-        replays=Replays(journal, forks, masks, straying, active),
-        forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs),
+        replays=Replays(journal, forks, Masking(journal, masks), straying, active),
+        forks=Forks(forks, executions, journal, watchers, resources.outbox, new_jobs, stops),
         masks=masks,
         comparisons=Comparisons(executions, journal),
     )

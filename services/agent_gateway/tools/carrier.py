@@ -22,6 +22,7 @@ from services.agent_gateway.spending.rules import Decision
 from services.agent_gateway.tools.approval_store import NewApproval
 from services.agent_gateway.tools.approvals import Approvals
 from services.agent_gateway.tools.effect_store import EffectId, EffectStore, NewEffect
+from services.agent_gateway.tools.held import Held, Round
 from services.agent_gateway.tools.ledger import Forbidden, Ledger, Unknown
 from services.agent_gateway.tools.ordinals import Attempt, Ordinals
 from services.agent_gateway.tools.protocol import INVALID_PARAMS, Json, RpcError
@@ -52,6 +53,8 @@ class Wanted:
     effect: Effect
     idempotent: bool
     perform: Perform
+    # Which time its client comes for it; null where the client waits on its connection.
+    round: Round | None = None
 
     @property
     def name(self) -> str:
@@ -96,7 +99,7 @@ class Carrier:
                     self._ledger.answered(effect, attempt.number)
 
     async def carry(self, call: Call, wanted: Wanted, body: Json, place: Place, read: Read) -> Json:
-        """The tool's answer; raises `Refused`, `NotSent` or `Lost`. Gates may edit `body`."""
+        """The tool's answer; raises `Refused`, `Held`, `NotSent` or `Lost`. Gates may edit `body`."""
         call.effect = wanted.effect
         call.key = key_of(wanted, wanted.arguments)
         answer = await self._gates.admit(call, body)
@@ -172,7 +175,9 @@ class Carrier:
             reason=decision.rule,
             seconds=decision.approval_seconds,
         )
-        approval = await self._approvals.wait(active, new)
+        approval = await self._approvals.wait(active, new, wanted.round.seconds if wanted.round else None)
+        if approval.state is ApprovalState.PENDING:
+            raise Held(approval)
         if approval.state is not ApprovalState.APPROVED:
             cause, message = ENDED[approval.state]
             comment = f": {approval.comment}" if approval.comment else ""
@@ -196,7 +201,7 @@ class Carrier:
 
     async def _take(self, call: Call, wanted: Wanted, arguments: Any, place: Place) -> None:
         if call.active is not None:
-            key = key_of(wanted, arguments)
+            key = call.known_as or key_of(wanted, arguments)
             place.attempt = await self._ordinals.of(call.active)
             ordinal = place.attempt.take(key)
             place.effect = EffectId(call.active.org_id, call.active.id, key, ordinal)

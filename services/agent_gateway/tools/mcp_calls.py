@@ -13,6 +13,7 @@ from services.agent_gateway.refusals import Refused
 from services.agent_gateway.shapes import Outcome, as_dict, as_dicts
 from services.agent_gateway.tools.answers import Lost, NotSent
 from services.agent_gateway.tools.carrier import Carrier, Place, Wanted
+from services.agent_gateway.tools.held import Held, come_again, round_of
 from services.agent_gateway.tools.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -24,6 +25,7 @@ from services.agent_gateway.tools.protocol import (
     of_age,
     result_body,
     tool_error,
+    unfinished,
 )
 from services.agent_gateway.tools.providers import Order, Provider, Providers
 from services.agent_gateway.tools.responder import Responder
@@ -62,7 +64,8 @@ class McpCalls:
                 async with responder.kept_alive():
                     document = await self._document(call, only, asked, place, responder)
                 await self._finish(call, asked, document, responder)
-                place.answered = True
+                # What wants more of its client first is the same call when that comes again.
+                place.answered = not unfinished(document)
         except BaseException:
             # The agent went away. What has left goes on; the ledger keeps its result.
             call.cancel()
@@ -111,9 +114,14 @@ class McpCalls:
             return await provider.call(Order(call, asked, name, given, key, responder.tell))
 
         call.name = f"{tool.server}/{tool.name}"
-        wanted = Wanted(tool.server, tool.name, arguments, tool.effect, tool.idempotent, perform)
+        held = round_of(asked)
+        wanted = Wanted(tool.server, tool.name, arguments, tool.effect, tool.idempotent, perform, held)
         body: Json = as_dict(orjson.loads(call.request))
-        document = await self._carrier.carry(call, wanted, body, place, _read)
+        try:
+            document = await self._carrier.carry(call, wanted, body, place, _read)
+        except Held as waiting:
+            assert held is not None
+            return {"result": come_again(waiting.approval, held)}
         result = as_dict(document.get("result"))
         if "error" in document or result.get("isError") is True:
             call.fail(Cause.TOOL_FAILED, _why(document))

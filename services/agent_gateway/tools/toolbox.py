@@ -69,5 +69,6 @@ class Toolbox:
 
     async def stop(self) -> None:
         """Let what is under way end, for a while, and close every connection."""
+        await self.approvals.stop()
         await self.ledger.stop()
         await self._http.close()

@@ -42,6 +42,10 @@ class Waiting:
                 self._waits.pop(active.id, None)
             await self._show(active, waits)
 
+    async def settle(self, active: Active) -> None:
+        """Show what the execution waits for now; an earlier process may have shown something else."""
+        await self._show(active, self._waits.get(active.id, Counter()))
+
     async def _show(self, active: Active, waits: Counter[ExecutionStatus]) -> None:
         status = next((each for each in ORDER if waits[each]), RUNNING)
         # A call may outlast its attempt; the next one is not its to speak of.

@@ -12,6 +12,9 @@ from aiohttp import web
 
 from services.embedded.testing import free_port
 
+# What models answer that are asked for by these names; anything else says `word`.
+TEMPERS = {"better": "good", "worse": "bad"}
+
 
 @dataclass
 class RandomUpstream:
@@ -49,7 +52,8 @@ class RandomUpstream:
 
 def _message(body: dict[str, Any]) -> dict[str, Any]:
     # Asked for tools, it calls as many as the last user message says, with arguments of its own or the same.
-    message: dict[str, Any] = {"role": "assistant", "content": f"word {secrets.token_hex(6)}"}
+    temper = TEMPERS.get(body["model"], "word")
+    message: dict[str, Any] = {"role": "assistant", "content": f"{temper} {secrets.token_hex(6)}"}
     last = next(each for each in reversed(body["messages"]) if each["role"] == "user")["content"]
     if body.get("tools") and body["messages"][-1]["role"] == "user":
         wanted = json.loads(last)

@@ -82,7 +82,8 @@ async def test_a_rejected_call_is_a_tool_error(open_world: World, serve: ServeTo
     assert result.is_error and "rejected" in text.text and "too dear" in text.text
     assert (result.meta or {})["dev.agentplane/cause"] == "approval_rejected"
     assert not tools.calls
-    (step,) = await caller.steps()
+    first, *_, step = await caller.steps()
+    assert first.response["result"]["resultType"] == "input_required"
     assert (step.status, step.cause) == ("failed", "approval_rejected")
 
 
@@ -119,9 +120,16 @@ async def test_a_cancelled_execution_leaves_nothing_to_decide(open_world: World,
     calling = asyncio.create_task(caller.call("book"))
     approval = await inbox.one(caller)
     await open_world.client.cancel(open_world.org_id, caller.execution.id, "user:t")
-    assert "had ended" in await calling
-    found = await inbox.client.get_approval(open_world.org_id, approval.id)
-    assert found.state is ApprovalState.CANCELLED and not tools.calls
+    # Told so where it waits on its connection; who comes again has no key any more.
+    await asyncio.wait([calling])
+    assert calling.exception() is not None or "had ended" in calling.result()
+
+    async def cancelled() -> bool:
+        found = await inbox.client.get_approval(open_world.org_id, approval.id)
+        return found.state is ApprovalState.CANCELLED
+
+    await eventually(cancelled)
+    assert not tools.calls
 
 
 async def test_a_held_call_whose_agent_died_is_found_by_the_next_attempt(
