@@ -1,4 +1,4 @@
-// Builds the dashboard: `node scripts/build.mjs export [directory]` or `… standalone`.
+// Builds the dashboard: `node scripts/build.mjs export [directory]` or `… standalone [directory]`.
 //
 // The export gets what its server needs: a manifest with the content security policy of every page, made of
 // the hashes of its inline scripts, and compressed copies of what is worth it.
@@ -51,8 +51,7 @@ async function finishExport(directory) {
   await writeFile(path.join(directory, "manifest.json"), JSON.stringify({ policies }, null, 1));
 }
 
-async function finishStandalone() {
-  const server = path.join(root, ".next", "standalone");
+async function finishStandalone(server) {
   await cp(path.join(root, ".next", "static"), path.join(server, ".next", "static"), { recursive: true });
   await cp(path.join(root, "public"), path.join(server, "public"), { recursive: true });
   const pages = path.join(root, ".next", "server", "app");
@@ -67,21 +66,22 @@ async function finishStandalone() {
   for (const name of ["@img", "sharp"]) await rm(path.join(server, "node_modules", name), { recursive: true, force: true });
 }
 
-const [mode = "export", target = path.join(root, "out")] = process.argv.slice(2);
+async function replace(from, to) {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(path.dirname(to), { recursive: true });
+  await cp(from, to, { recursive: true });
+  await rm(from, { recursive: true });
+}
+
+const [mode = "export", target] = process.argv.slice(2);
 if (!["export", "standalone"].includes(mode)) throw new Error(`the build is export or standalone, not ${mode}`);
-await rm(path.join(root, "out"), { recursive: true, force: true });
+const made = path.join(root, mode === "export" ? "out" : ".next/standalone");
+await rm(made, { recursive: true, force: true });
 const built = spawnSync(process.execPath, [path.join(root, "node_modules/next/dist/bin/next"), "build"], {
   cwd: root,
   env: { ...process.env, AGENTPLANE_WEB_MODE: mode, NEXT_TELEMETRY_DISABLED: "1" },
   stdio: "inherit",
 });
 if (built.status !== 0) process.exit(built.status ?? 1);
-if (mode === "export") {
-  const out = path.join(root, "out");
-  await finishExport(out);
-  if (path.resolve(target) !== out) {
-    await mkdir(path.dirname(target), { recursive: true });
-    await cp(out, target, { recursive: true });
-    await rm(out, { recursive: true });
-  }
-} else await finishStandalone();
+await (mode === "export" ? finishExport(made) : finishStandalone(made));
+if (target && path.resolve(target) !== made) await replace(made, target);

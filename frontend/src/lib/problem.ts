@@ -43,7 +43,7 @@ export function describe(error: unknown): { title: string; detail: string; advic
   if (error instanceof Unreachable)
     return {
       title: "The platform does not answer",
-      detail: "The page stays as it is and tries again by itself.",
+      detail: "What is shown is read again by itself. What you were sending has to be sent again; nothing you typed is lost.",
       advice: "Look at `agentplane status`; `agentplane doctor` explains what is wrong with the machine.",
     };
   if (error instanceof ApiProblem) return { title: titleOf(error), detail: sentence(error.message), advice: adviceOf(error) };
