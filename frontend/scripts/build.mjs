@@ -1,13 +1,14 @@
 // Builds the dashboard: `node scripts/build.mjs export [directory]` or `… standalone [directory]`.
 //
 // The export gets what its server needs: a manifest with the content security policy of every page, made of
-// the hashes of its inline scripts, and compressed copies of what is worth it.
+// the hashes of its inline scripts and of how much each loads at first, and compressed copies of what is worth it.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { BUDGET_BYTES, firstLoad, withinBudget } from "./first-load.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const COMPRESSIBLE = /\.(html|js|css|txt|svg|json)$/;
@@ -42,13 +43,16 @@ async function files(directory, below = "") {
 
 async function finishExport(directory) {
   const policies = {};
+  const pages = {};
   for (const name of await files(directory)) {
     const content = await readFile(path.join(directory, name));
-    if (name.endsWith(".html")) policies[name] = policy(content.toString("utf8"));
+    if (name.endsWith(".html")) policies[name] = policy((pages[name] = content.toString("utf8")));
     if (COMPRESSIBLE.test(name) && content.length >= WORTH_COMPRESSING_BYTES)
       await writeFile(path.join(directory, `${name}.gz`), gzipSync(content, { level: 9 }));
   }
-  await writeFile(path.join(directory, "manifest.json"), JSON.stringify({ policies }, null, 1));
+  const load = await firstLoad(pages, path.join(directory, "_next"));
+  withinBudget(load);
+  await writeFile(path.join(directory, "manifest.json"), JSON.stringify({ policies, first_load_bytes: load, first_load_budget_bytes: BUDGET_BYTES }, null, 1));
 }
 
 async function finishStandalone(server) {

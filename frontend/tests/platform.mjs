@@ -13,7 +13,7 @@ const AGENTS = fileURLToPath(new URL("../../tests/flows/agents", import.meta.url
 export class Caller {
   static async signIn(who = { email, password }) {
     const caller = new Caller();
-    caller.token = (await caller.post("/api/v1/auth/login", who)).access_token;
+    caller.token = (await caller.post("/api/v1/auth/login", { email: who.email, password: who.password })).access_token;
     return caller;
   }
 

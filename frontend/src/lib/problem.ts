@@ -23,12 +23,17 @@ export class ApiProblem extends Error {
     this.code = problem.code ?? "unknown";
     this.title = problem.title ?? "Error";
     this.fields = (problem.errors ?? []).map((each) => ({
-      pointer: each.pointer ?? "",
-      detail: each.detail ?? each.message ?? "",
+      pointer: (each.pointer ?? "").replace(/^\/body\//, ""),
+      detail: readable(each.detail ?? each.message ?? ""),
     }));
     this.retryAfter = retryAfter ?? problem.retry_after ?? null;
     this.requestId = requestId;
   }
+}
+
+/** A pattern is for programs; what form is asked for stands beside the field. */
+function readable(detail: string): string {
+  return detail.startsWith("String should match pattern") ? "This is not of the form that is asked for." : detail;
 }
 
 /** The network or the API itself is away. */

@@ -16,7 +16,8 @@ export default async function invalid({ open }) {
   await refused(page, "Something is not valid", /egress/);
   assert.equal(await hosts.getAttribute("aria-invalid"), "true");
   const notes = await page.locator(`[id="${await hosts.getAttribute("aria-describedby")}"]`).innerText();
-  assert.match(notes, /host/i);
+  assert.match(notes, /not of the form/);
+  assert.match(notes, /As api\.example\.com/);
   await described(page);
   await hosts.fill("api.example.com");
   await thenDeployed(page, admin);
