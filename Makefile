@@ -24,8 +24,8 @@ up: environment ## Start everything; returns when it is ready
 down: environment ## Stop everything; the data stays
 	@$(BIN)/agentplane down
 
-dashboard: environment ## Build the dashboard now; `up` does it beside the platform
-	@$(BIN)/python -m services.embedded.dashboard
+dashboard: environment ## Build the dashboard now; `up` does it beside the platform. ARGS=standalone: its own server
+	@$(BIN)/python -m services.embedded.dashboard . $(ARGS)
 
 test: environment ## Run the tests on real PostgreSQL, NATS and Redis: make test ARGS="-k outbox"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "executions",
     "memory",
     "deploy",
+    "dashboard",
     "peers.servers",
 )
 

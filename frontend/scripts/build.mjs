@@ -1,13 +1,14 @@
-// Builds the dashboard: `node scripts/build.mjs export [directory]` or `… standalone`.
+// Builds the dashboard: `node scripts/build.mjs export [directory]` or `… standalone [directory]`.
 //
 // The export gets what its server needs: a manifest with the content security policy of every page, made of
-// the hashes of its inline scripts, and compressed copies of what is worth it.
+// the hashes of its inline scripts and of how much each loads at first, and compressed copies of what is worth it.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { BUDGET_BYTES, firstLoad, withinBudget } from "./first-load.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const COMPRESSIBLE = /\.(html|js|css|txt|svg|json)$/;
@@ -42,17 +43,19 @@ async function files(directory, below = "") {
 
 async function finishExport(directory) {
   const policies = {};
+  const pages = {};
   for (const name of await files(directory)) {
     const content = await readFile(path.join(directory, name));
-    if (name.endsWith(".html")) policies[name] = policy(content.toString("utf8"));
+    if (name.endsWith(".html")) policies[name] = policy((pages[name] = content.toString("utf8")));
     if (COMPRESSIBLE.test(name) && content.length >= WORTH_COMPRESSING_BYTES)
       await writeFile(path.join(directory, `${name}.gz`), gzipSync(content, { level: 9 }));
   }
-  await writeFile(path.join(directory, "manifest.json"), JSON.stringify({ policies }, null, 1));
+  const load = await firstLoad(pages, path.join(directory, "_next"));
+  withinBudget(load);
+  await writeFile(path.join(directory, "manifest.json"), JSON.stringify({ policies, first_load_bytes: load, first_load_budget_bytes: BUDGET_BYTES }, null, 1));
 }
 
-async function finishStandalone() {
-  const server = path.join(root, ".next", "standalone");
+async function finishStandalone(server) {
   await cp(path.join(root, ".next", "static"), path.join(server, ".next", "static"), { recursive: true });
   await cp(path.join(root, "public"), path.join(server, "public"), { recursive: true });
   const pages = path.join(root, ".next", "server", "app");
@@ -67,21 +70,22 @@ async function finishStandalone() {
   for (const name of ["@img", "sharp"]) await rm(path.join(server, "node_modules", name), { recursive: true, force: true });
 }
 
-const [mode = "export", target = path.join(root, "out")] = process.argv.slice(2);
+async function replace(from, to) {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(path.dirname(to), { recursive: true });
+  await cp(from, to, { recursive: true });
+  await rm(from, { recursive: true });
+}
+
+const [mode = "export", target] = process.argv.slice(2);
 if (!["export", "standalone"].includes(mode)) throw new Error(`the build is export or standalone, not ${mode}`);
-await rm(path.join(root, "out"), { recursive: true, force: true });
+const made = path.join(root, mode === "export" ? "out" : ".next/standalone");
+await rm(made, { recursive: true, force: true });
 const built = spawnSync(process.execPath, [path.join(root, "node_modules/next/dist/bin/next"), "build"], {
   cwd: root,
   env: { ...process.env, AGENTPLANE_WEB_MODE: mode, NEXT_TELEMETRY_DISABLED: "1" },
   stdio: "inherit",
 });
 if (built.status !== 0) process.exit(built.status ?? 1);
-if (mode === "export") {
-  const out = path.join(root, "out");
-  await finishExport(out);
-  if (path.resolve(target) !== out) {
-    await mkdir(path.dirname(target), { recursive: true });
-    await cp(out, target, { recursive: true });
-    await rm(out, { recursive: true });
-  }
-} else await finishStandalone();
+await (mode === "export" ? finishExport(made) : finishStandalone(made));
+if (target && path.resolve(target) !== made) await replace(made, target);

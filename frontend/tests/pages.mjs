@@ -1,77 +1,58 @@
-// Every page, dark and light, narrow and wide: nothing serious from axe, nothing cut off, nothing wider than the screen.
+// Every page, dark and light, narrow and wide: nothing serious from axe, text that stands out from its ground, nothing
+// cut off, covered, or wider than the screen. The tabs that a page shows are pages too.
 import { AxeBuilder } from "@axe-core/playwright";
-import { logIn, origin } from "./browser.mjs";
+import { addresses, things } from "./addresses.mjs";
+import { drawn, logIn, origin, settled } from "./browser.mjs";
 import { assert } from "./expect.mjs";
+import { covered, cutOff, faint } from "./looks.mjs";
+import { Caller } from "./platform.mjs";
 
 const WIDTHS = [375, 1280, 1920];
+const RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"];
 
 export default async function pages({ open }) {
-  const { page } = await open({ colorScheme: "dark" });
-  await page.goto(`${origin}/login`);
-  await page.getByRole("button", { name: "Sign in" }).waitFor();
-  const found = await problems(page, "/login");
+  const shown = await addresses(await things(await Caller.signIn()));
+  const { page } = await open();
+  const found = [];
+  await page.goto(origin + shown.login);
+  await settled(page);
+  found.push(...(await look(page, shown.login)));
   await logIn(page);
-  const { agent, execution } = await ids(page);
-  const urls = [
-    "/", "/agents", "/agents/new", "/executions", "/time-travel", "/approvals", "/memory", "/brain", "/services", "/organisation",
-    "/members", "/api-keys", "/sessions", "/audit", "/nothing-here", `/executions/${execution}`, `/time-travel/${execution}?step=1`,
-    `/time-travel/compare?left=${execution}&right=${execution}`,
-    ...["overview", "logs", "metrics", "versions", "configuration"].map((tab) => `/agents/${agent}?tab=${tab}`),
-  ];
-  for (const [index, url] of urls.entries()) {
-    await page.setViewportSize({ width: 1280, height: 800 });
-    await page.emulateMedia({ colorScheme: index % 2 ? "light" : "dark", reducedMotion: "reduce" });
+  const waiting = Object.entries(shown).filter(([name]) => name !== "login").map(([, url]) => url);
+  const seen = new Set(waiting);
+  for (const url of waiting) {
     await page.goto(origin + url);
-    await page.locator("h1, p").first().waitFor();
     await settled(page);
-    found.push(...(await problems(page, url)));
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.waitForTimeout(120);
-      found.push(...(await layout(page)).map((text) => `${url} at ${width}: ${text}`));
-    }
+    for (const tab of await page.locator("nav[aria-label=Views] a").evaluateAll((links) => links.map((link) => link.pathname + link.search)))
+      if (!seen.has(tab)) seen.add(tab) && tab.includes("?") && waiting.push(tab);
+    found.push(...(await look(page, url)));
   }
+  process.stdout.write(`${waiting.length + 1} pages looked at\n`);
   assert.deepEqual(found, []);
 }
 
-async function settled(page) {
-  await page.waitForFunction(() => !document.querySelector("[aria-label=loading]"), undefined, { timeout: 10_000 });
-  await page.waitForTimeout(150);
+async function look(page, url) {
+  const found = [];
+  for (const theme of ["dark", "light"]) {
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await drawn(page);
+    // What does not depend on colours is judged once.
+    const builder = new AxeBuilder({ page });
+    found.push(...(await serious(theme === "dark" ? builder.withTags(RULES) : builder.withRules(["color-contrast"]))).map((text) => `${theme}: ${text}`));
+    found.push(...(await page.evaluate(faint)).map((text) => `${theme}: ${text}`));
+  }
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width < 600 ? 812 : 1080 });
+    await drawn(page);
+    for (const check of [cutOff, covered]) found.push(...(await page.evaluate(check)).map((text) => `${width} px: ${text}`));
+  }
+  return found.map((text) => `${url}: ${text}`);
 }
 
-async function problems(page, url) {
-  const result = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]).analyze();
-  return result.violations
+async function serious(builder) {
+  const { violations } = await builder.analyze();
+  return violations
     .filter((each) => each.impact === "serious" || each.impact === "critical")
-    .map((each) => `${url}: ${each.id}: ${each.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} ${node.failureSummary?.split("\n")[1] ?? ""}`).join(" | ")}`);
-}
-
-/** What sticks out of the page, and controls whose text does not fit. */
-function layout(page) {
-  return page.evaluate(() => {
-    const found = [];
-    if (document.documentElement.scrollWidth > window.innerWidth + 1) found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
-    for (const element of document.querySelectorAll("main button, main a, main h1, main h2, main label")) {
-      const box = element.getBoundingClientRect();
-      if (box.width === 0 || getComputedStyle(element).visibility === "hidden" || element.closest(".sr-only")) continue;
-      let scrolls = false;
-      for (let parent = element.parentElement; parent; parent = parent.parentElement) {
-        const style = getComputedStyle(parent);
-        if (/(auto|scroll|hidden)/.test(style.overflowX) && parent.scrollWidth > parent.clientWidth) scrolls = true;
-      }
-      if (!scrolls && (box.right > window.innerWidth + 1 || box.left < -1)) found.push(`"${element.textContent.trim().slice(0, 40)}" sticks out`);
-      if (element.matches("button, label, h2") && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflow !== "visible" && !element.querySelector(".truncate")) found.push(`"${element.textContent.trim().slice(0, 40)}" is cut off`);
-    }
-    return found;
-  });
-}
-
-export function ids(page) {
-  return page.evaluate(async () => {
-    const given = await (await fetch("/api/v1/auth/refresh", { method: "POST", headers: { "X-Requested-With": "tests" } })).json();
-    const get = async (url) => (await fetch(url, { headers: { Authorization: `Bearer ${given.access_token}` } })).json();
-    const agents = (await get("/api/v1/agents?limit=50")).items;
-    const executions = (await get("/api/v1/executions?limit=50")).items;
-    return { agent: (agents.find((each) => each.name === "support-desk") ?? agents[0]).id, execution: (executions.find((each) => each.steps > 1) ?? executions[0]).id };
-  });
+    .map((each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} ${node.failureSummary?.split("\n")[1] ?? ""}`).join(" | ")}`);
 }

@@ -1,4 +1,5 @@
-// One scenario against a running platform: `node tests/run.mjs <scenario>`; exits with 1 and says what was wrong.
+// One scenario against a running platform: `node tests/run.mjs <scenario>`, as `agent` or `problems/cut`; exits with 1
+// and says what was wrong.
 import { launch, openPage } from "./browser.mjs";
 
 const [name, ...rest] = process.argv.slice(2);
@@ -12,11 +13,11 @@ try {
     async open(options = {}) {
       const context = await browser.newContext({ reducedMotion: "reduce", viewport: { width: 1280, height: 800 }, ...options });
       context.setDefaultTimeout(30_000);
-      const opened = await openPage(context);
+      const opened = await openPage(context, options.baseURL);
       pages.push(opened);
       last = opened.page;
       return { context, page: opened.page, tab: async () => {
-        const another = await openPage(context);
+        const another = await openPage(context, options.baseURL);
         pages.push(another);
         return another.page;
       } };

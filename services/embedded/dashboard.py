@@ -1,9 +1,10 @@
 """
 Building the dashboard of a checkout: once for each state of its sources, beside the running platform.
 
-`python -m services.embedded.dashboard <root>` builds `frontend/.build/<hash>` unless it is there. The hash is
-of everything that goes in, so an unchanged checkout builds nothing. One build runs at a time; what it does is
-in `frontend/.build/status.json`. Node is the machine's where it is new enough, else the one of PyPI.
+`python -m services.embedded.dashboard <root>` builds `frontend/.build/<hash>` unless it is there, and with
+`standalone` after it the server for Node, `frontend/.build/<hash>-standalone`. The hash is of everything that
+goes in, so an unchanged checkout builds nothing. One build runs at a time; what it does is in
+`frontend/.build/status.json`. Node is the machine's where it is new enough, else the one of PyPI.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, cast
 
 from services.embedded.faults import LocalModeError
 from services.embedded.node_runtime import NodeRuntime, find_node
@@ -30,18 +32,25 @@ KEPT_BUILDS = 2
 BUILD_WITHIN_SECONDS = 900
 
 
-class DashboardBuild:
-    """The dashboard's sources in a checkout, and what is built from them."""
+Kind = Literal["export", "standalone"]
+# The last file that each kind of build writes.
+_FINISHED: dict[Kind, str] = {"export": "manifest.json", "standalone": "policies.json"}
 
-    def __init__(self, root: Path) -> None:
+
+class DashboardBuild:
+    """The dashboard's sources in a checkout, and what is built from them: static files, or a server for Node."""
+
+    def __init__(self, root: Path, kind: Kind = "export") -> None:
+        self.kind = kind
         self.frontend = root / "frontend"
         self.builds = self.frontend / ".build"
-        self.directory = self.builds / _digest(self.frontend)
+        suffix = "" if kind == "export" else f"-{kind}"
+        self.directory = self.builds / f"{_digest(self.frontend)}{suffix}"
 
     @property
     def built(self) -> bool:
         """Whether these very sources are built."""
-        return (self.directory / "manifest.json").is_file()
+        return (self.directory / _FINISHED[self.kind]).is_file()
 
     def run(self) -> None:
         """Build, unless it is done; waits for a build that is under way."""
@@ -76,7 +85,7 @@ class DashboardBuild:
     def _build(self, node: NodeRuntime) -> None:
         staging = self.builds / "staging"
         shutil.rmtree(staging, ignore_errors=True)
-        self._command([node.node, "scripts/build.mjs", "export", str(staging)], node)
+        self._command([node.node, "scripts/build.mjs", self.kind, str(staging)], node)
         staging.rename(self.directory)
 
     def _command(self, command: list[str], node: NodeRuntime) -> None:
@@ -104,7 +113,9 @@ class DashboardBuild:
 
     def _forget_old(self) -> None:
         others = [
-            path.parent for path in self.builds.glob("*/manifest.json") if path.parent != self.directory
+            path.parent
+            for path in self.builds.glob(f"*/{_FINISHED[self.kind]}")
+            if path.parent != self.directory
         ]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in others[KEPT_BUILDS - 1 :]:
@@ -130,7 +141,8 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    root, kind = ([*sys.argv[1:], "."][0], "standalone" if "standalone" in sys.argv[2:] else "export")
     try:
-        DashboardBuild(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()).run()
+        DashboardBuild(Path(root).resolve(), cast(Kind, kind)).run()
     except (LocalModeError, OSError, subprocess.TimeoutExpired) as fault:
         sys.exit(f"error: {fault}")

@@ -75,6 +75,9 @@ class LivePlatform:
             "AGENTPLANE_BACKEND_REQUESTS_PER_MINUTE": "1000000",
             # Twenty platforms of a test run must not each build it.
             "AGENTPLANE_DASHBOARD": "prebuilt",
+            "CORS_ORIGINS": ",".join(
+                f"http://127.0.0.1:{port}" for port in (self.standalone_port, self.wire_port)
+            ),
             "NO_COLOR": "1",
         }
 
@@ -110,6 +113,16 @@ class LivePlatform:
     def port(self, documented: int) -> int:
         """The port that stands for a documented one here."""
         return documented + self.port_base
+
+    @property
+    def standalone_port(self) -> int:
+        """Where a test puts the dashboard's own server, whose origin the API then allows."""
+        return self.port(3001)
+
+    @property
+    def wire_port(self) -> int:
+        """Where a test puts a piece of network before the dashboard; its origin is allowed too."""
+        return self.port(3002)
 
     def stranger(self) -> "Stranger":
         """Somebody who logs in as the administrator."""

@@ -15,7 +15,14 @@ interface Auth {
   logOut: () => Promise<void>;
 }
 
-type State = { kind: "checking" } | { kind: "unreachable" } | { kind: "signed-in"; me: Me };
+type State = { kind: "checking" } | { kind: "unreachable" } | { kind: "signed-in"; me: Me; ended: boolean };
+
+interface Props {
+  children: ReactNode;
+  waiting: (unreachable: boolean) => ReactNode;
+  /** Shown over the page when the session ends without a logout, so that what was typed stays. */
+  ended: (me: Me, leave: () => void) => ReactNode;
+}
 
 const Context = createContext<Auth | null>(null);
 const RETRY_MS = 3000;
@@ -26,7 +33,7 @@ export function useAuth(): Auth {
   return auth;
 }
 
-export function AuthProvider({ children, waiting }: { children: ReactNode; waiting: (unreachable: boolean) => ReactNode }) {
+export function AuthProvider({ children, waiting, ended }: Props) {
   const [state, setState] = useState<State>({ kind: "checking" });
   const router = useRouter();
   const queries = useQueryClient();
@@ -43,15 +50,15 @@ export function AuthProvider({ children, waiting }: { children: ReactNode; waiti
   }, [queries, router]);
 
   useEffect(() => {
-    let ended = false;
+    let gone = false;
     let retry: ReturnType<typeof setTimeout>;
     async function check() {
       try {
-        if (!(await refresh())) return;
+        if (!(await refresh())) return leave();
         const me = await body<Me>(client.GET("/api/v1/auth/me"));
-        if (!ended) setState({ kind: "signed-in", me });
+        if (!gone) setState({ kind: "signed-in", me, ended: false });
       } catch (error) {
-        if (ended) return;
+        if (gone) return;
         // An API that is away is no logout: the session is asked for again until somebody answers.
         if (error instanceof Unreachable || !(error instanceof TypeError)) setState({ kind: "unreachable" });
         retry = setTimeout(() => void check(), RETRY_MS);
@@ -59,12 +66,30 @@ export function AuthProvider({ children, waiting }: { children: ReactNode; waiti
     }
     void check();
     return () => {
-      ended = true;
+      gone = true;
       clearTimeout(retry);
     };
-  }, []);
+  }, [leave]);
 
-  useEffect(() => onSession((event) => (event === "logout" ? leave() : undefined)), [leave]);
+  const over = state.kind === "signed-in" && state.ended ? state.me : null;
+  const goOn = useCallback(async () => {
+    if (!over) return;
+    const me = await body<Me>(client.GET("/api/v1/auth/me"));
+    // Whoever else signs in must not find what the one before had open.
+    if (over.id !== me.id || over.organisation_id !== me.organisation_id) return window.location.reload();
+    setState({ kind: "signed-in", me, ended: false });
+    await queries.invalidateQueries();
+  }, [queries, over]);
+
+  useEffect(
+    () =>
+      onSession((event) => {
+        if (event === "logout") leave();
+        if (event === "ended") setState((before) => (before.kind === "signed-in" ? { ...before, ended: true } : before));
+        if (event === "login") void goOn().catch(() => undefined);
+      }),
+    [leave, goOn],
+  );
 
   const auth = useMemo<Auth | null>(() => {
     if (state.kind !== "signed-in") return null;
@@ -73,5 +98,10 @@ export function AuthProvider({ children, waiting }: { children: ReactNode; waiti
   }, [state]);
 
   if (!auth) return waiting(state.kind === "unreachable");
-  return <Context.Provider value={auth}>{children}</Context.Provider>;
+  return (
+    <Context.Provider value={auth}>
+      {children}
+      {over && ended(over, leave)}
+    </Context.Provider>
+  );
 }

@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useEffect, useRef, useState, type ReactNode } from "react";
 import type { Channel, FeedEntry } from "@/api/types";
 import { applyAgentFrame, applyExecutionFrame } from "@/lib/live-updates";
+import { onSession } from "@/lib/session";
 import { Live, type Frame, type LiveState } from "@/lib/live";
 
 interface LiveValue {
@@ -32,7 +33,9 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const online = () => live.hurry();
     live.start();
     window.addEventListener("online", online);
+    const stopListening = onSession((event) => (event === "login" ? live.hurry() : undefined));
     return () => {
+      stopListening();
       window.removeEventListener("online", online);
       for (const stop of stops) stop();
       live.stop();

@@ -15,12 +15,12 @@ async function authorised(request: Request): Promise<Response> {
 async function send(request: Request): Promise<Response> {
   const token = accessToken();
   if (token) request.headers.set("Authorization", `Bearer ${token}`);
-  try {
-    return await fetch(request);
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Unreachable();
-  }
+  const answer = await fetch(request).catch((error: unknown) => {
+    throw error instanceof DOMException && error.name === "AbortError" ? error : new Unreachable();
+  });
+  // The API's own errors are JSON; any other is of a proxy before it that reached nobody.
+  if (answer.status >= 500 && !answer.headers.get("Content-Type")?.includes("json")) throw new Unreachable();
+  return answer;
 }
 
 export const client = createClient<Api>({ baseUrl: "", fetch: authorised, querySerializer: { array: { style: "form", explode: true } } });

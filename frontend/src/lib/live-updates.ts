@@ -1,6 +1,7 @@
 /** What a live event changes of what the pages hold: a row at once, everything derived by reading it again. */
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import type { Agent, AgentState, Execution, ExecutionStatus, FeedEntry, Page } from "@/api/types";
+import { body, client } from "@/lib/api";
 
 type Pages<Item> = InfiniteData<Page<Item>>;
 
@@ -18,9 +19,10 @@ export function applyAgentFrame(queries: QueryClient, entry: FeedEntry): void {
   }
   if (entry.type === "agent.deployed") again(queries, ["agents"]);
   if (entry.type === "agent.changed") {
-    again(queries, ["agents"]);
-    again(queries, ["agent", entry.agent_id]);
-    again(queries, ["versions", entry.agent_id]);
+    const agentId = entry.agent_id;
+    gather(queries, `agents/${agentId}`, () => readOne(queries, agentId));
+    again(queries, ["agent", agentId]);
+    again(queries, ["versions", agentId]);
   }
   if (entry.type.startsWith("instance.") || entry.type === "agent.state_changed") again(queries, ["instances", entry.agent_id]);
   again(queries, ["brain"]);
@@ -51,17 +53,32 @@ const GATHER_MS = 400;
 
 /** Read again, but once for a burst of events. */
 function again(queries: QueryClient, queryKey: string[]): void {
+  gather(queries, queryKey.join("/"), () => queries.invalidateQueries({ queryKey }));
+}
+
+function gather(queries: QueryClient, name: string, work: () => Promise<unknown>): void {
   const timers = pending.get(queries) ?? new Map<string, ReturnType<typeof setTimeout>>();
   pending.set(queries, timers);
-  const name = queryKey.join("/");
   if (timers.has(name)) return;
   timers.set(
     name,
     setTimeout(() => {
       timers.delete(name);
-      void queries.invalidateQueries({ queryKey });
+      void work();
     }, GATHER_MS),
   );
+}
+
+/** One changed agent in the lists that show it; a list of a thousand is not read anew for it. */
+async function readOne(queries: QueryClient, agentId: string): Promise<void> {
+  if (!changeItems<Agent>(queries, ["agents"], agentId, (agent) => agent)) return;
+  try {
+    const fresh = await body<Agent>(client.GET("/api/v1/agents/{agent_id}", { params: { path: { agent_id: agentId } } }));
+    changeItems<Agent>(queries, ["agents"], agentId, () => fresh);
+  } catch {
+    // It is gone, or cannot be read now; the whole list tells which.
+    again(queries, ["agents"]);
+  }
 }
 
 function changeItems<Item extends { id: string }>(queries: QueryClient, queryKey: string[], id: string, change: (item: Item) => Item): boolean {

@@ -23,12 +23,17 @@ export class ApiProblem extends Error {
     this.code = problem.code ?? "unknown";
     this.title = problem.title ?? "Error";
     this.fields = (problem.errors ?? []).map((each) => ({
-      pointer: each.pointer ?? "",
-      detail: each.detail ?? each.message ?? "",
+      pointer: (each.pointer ?? "").replace(/^\/body\//, ""),
+      detail: readable(each.detail ?? each.message ?? ""),
     }));
     this.retryAfter = retryAfter ?? problem.retry_after ?? null;
     this.requestId = requestId;
   }
+}
+
+/** A pattern is for programs; what form is asked for stands beside the field. */
+function readable(detail: string): string {
+  return detail.startsWith("String should match pattern") ? "This is not of the form that is asked for." : detail;
 }
 
 /** The network or the API itself is away. */
@@ -43,7 +48,7 @@ export function describe(error: unknown): { title: string; detail: string; advic
   if (error instanceof Unreachable)
     return {
       title: "The platform does not answer",
-      detail: "The page stays as it is and tries again by itself.",
+      detail: "What is shown is read again by itself. What you were sending has to be sent again; nothing you typed is lost.",
       advice: "Look at `agentplane status`; `agentplane doctor` explains what is wrong with the machine.",
     };
   if (error instanceof ApiProblem) return { title: titleOf(error), detail: sentence(error.message), advice: adviceOf(error) };

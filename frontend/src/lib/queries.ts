@@ -1,5 +1,6 @@
 /** How reading is done everywhere: fresh for a while, retried only where it can help, pages by cursor. */
 import { QueryClient, useInfiniteQuery, type QueryKey } from "@tanstack/react-query";
+import { useMemo } from "react";
 import type { Page } from "@/api/types";
 import { ApiProblem, Unreachable } from "@/lib/problem";
 
@@ -33,5 +34,6 @@ export function usePages<Item>(queryKey: QueryKey, read: (cursor: string | undef
     getNextPageParam: (last: Page<Item>) => last.next_cursor ?? undefined,
     enabled,
   });
-  return { ...query, items: query.data?.pages.flatMap((page) => page.items) };
+  const items = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  return { ...query, items };
 }

@@ -15,7 +15,9 @@ interface Token {
   goodUntil: number;
 }
 
-type Listener = (event: "login" | "logout") => void;
+/** `ended`: the server knows the session no more, though nobody logged out here. */
+export type SessionEvent = "login" | "logout" | "ended";
+type Listener = (event: SessionEvent) => void;
 
 let token: Token | null = null;
 let inflight: Promise<boolean> | null = null;
@@ -78,7 +80,7 @@ async function exchange(): Promise<boolean> {
       return true;
     }
     if (answer.status === 401) {
-      heard("logout");
+      heard("ended");
       return false;
     }
     // 409: another tab was faster, and the browser has a newer cookie by now.
@@ -93,14 +95,14 @@ async function locked(work: () => Promise<boolean>): Promise<boolean> {
   return navigator.locks ? await navigator.locks.request(LOCK, work) : await work();
 }
 
-function heard(event: "login" | "logout"): void {
-  if (event === "logout") {
+function heard(event: SessionEvent): void {
+  if (event !== "login") {
     token = null;
     clearTimeout(timer);
   }
   tell(event);
 }
 
-function tell(event: "login" | "logout"): void {
+function tell(event: SessionEvent): void {
   for (const listener of listeners) listener(event);
 }

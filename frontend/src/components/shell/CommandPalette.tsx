@@ -27,7 +27,7 @@ export function CommandPalette({ onClose, onHelp }: { onClose: () => void; onHel
   const list = useId();
   const [text, setText] = useState("");
   const [active, setActive] = useState(0);
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => void dialog.current?.showModal(), []);
   useEffect(() => setActive(0), [text]);
   const wanted = text.trim().toLowerCase();
   const agents = useQuery({
@@ -71,7 +71,10 @@ export function CommandPalette({ onClose, onHelp }: { onClose: () => void; onHel
     else return;
     event.preventDefault();
   }
-  useEffect(() => document.getElementById(`${list}-${active}`)?.scrollIntoView({ block: "nearest" }), [active, list]);
+  useEffect(() => {
+    // No value may leave an effect, and newer browsers answer this with a promise.
+    void document.getElementById(`${list}-${active}`)?.scrollIntoView({ block: "nearest" });
+  }, [active, list]);
 
   return (
     <dialog

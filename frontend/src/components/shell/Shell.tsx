@@ -8,6 +8,7 @@ import { TopBar } from "@/components/shell/TopBar";
 import { useShortcuts } from "@/components/shell/useShortcuts";
 import { Waiting } from "@/components/shell/Waiting";
 import { Forbidden } from "@/components/shell/Forbidden";
+import { SignInAgain } from "@/features/login/SignInAgain";
 import { AuthProvider, useAuth } from "@/contexts/AuthContext";
 import { LiveProvider } from "@/contexts/LiveContext";
 import { destinations, isWithin } from "@/lib/navigation";
@@ -15,7 +16,10 @@ import { destinations, isWithin } from "@/lib/navigation";
 /** What surrounds every page of somebody who is signed in. */
 export function Shell({ children }: { children: ReactNode }) {
   return (
-    <AuthProvider waiting={(unreachable) => <Waiting unreachable={unreachable} />}>
+    <AuthProvider
+      waiting={(unreachable) => <Waiting unreachable={unreachable} />}
+      ended={(me, leave) => <SignInAgain email={me.label} onLeave={leave} />}
+    >
       <LiveProvider>
         <Frame>{children}</Frame>
       </LiveProvider>

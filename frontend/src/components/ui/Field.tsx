@@ -16,7 +16,8 @@ export function Field({ label, hint, error, children }: { label: string; hint?: 
       <label htmlFor={id} className="font-medium">{label}</label>
       {cloneElement(children, { id, "aria-describedby": notes, "aria-invalid": Boolean(error) || undefined })}
       <p id={notes} className="text-xs">
-        {error ? <span className="text-bad">{error}</span> : hint ? <span className="text-muted">{hint}</span> : null}
+        {error && <span className="text-bad">{error} </span>}
+        {hint && <span className="text-muted">{hint}</span>}
       </p>
     </div>
   );

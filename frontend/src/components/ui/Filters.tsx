@@ -1,6 +1,6 @@
 "use client";
 import { Search } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { words } from "@/lib/format";
 
 const TYPING_MS = 250;
@@ -8,12 +8,20 @@ const TYPING_MS = 250;
 /** A search field that reports what was typed once the typing rests. */
 export function SearchField({ value, onChange, label }: { value: string; onChange: (value: string) => void; label: string }) {
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  const reported = useRef(value);
   useEffect(() => {
-    if (text === value) return;
-    const timer = setTimeout(() => onChange(text), TYPING_MS);
+    // One's own report comes back late, and must not undo what was typed since.
+    if (value !== reported.current) setText(value);
+    reported.current = value;
+  }, [value]);
+  useEffect(() => {
+    if (text === reported.current) return;
+    const timer = setTimeout(() => {
+      reported.current = text;
+      onChange(text);
+    }, TYPING_MS);
     return () => clearTimeout(timer);
-  }, [text, value, onChange]);
+  }, [text, onChange]);
   return (
     <div className="relative w-52 max-w-full">
       <Search aria-hidden className="pointer-events-none absolute top-2 left-2.5 size-3.5 text-faint" />

@@ -21,13 +21,14 @@ export function Skeleton({ rows = 6, className }: { rows?: number; className?: s
 export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
   const { title, detail, advice } = describe(error);
   const problem = error instanceof ApiProblem ? error : null;
+  const fields = problem?.fields ?? [];
   return (
     <div role="alert" className="flex gap-2.5 rounded-lg border border-bad/40 bg-bad-soft px-3 py-2.5">
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
       <div className="min-w-0 grow">
         <p className="font-medium">{title}</p>
-        <p className="break-words">{detail}</p>
-        {problem?.fields.map((field) => (
+        {fields.length === 0 && <p className="break-words">{detail}</p>}
+        {fields.map((field) => (
           <p key={field.pointer + field.detail} className="break-words">
             <code className="font-mono text-xs">{field.pointer}</code> {field.detail}
           </p>

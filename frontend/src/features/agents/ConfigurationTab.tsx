@@ -1,6 +1,6 @@
 "use client";
 import { useState } from "react";
-import type { AgentSpec, PatchAgent } from "@/api/types";
+import type { Agent, AgentSpec, PatchAgent } from "@/api/types";
 import { Button } from "@/components/ui/Button";
 import { Code } from "@/components/ui/Code";
 import { Field } from "@/components/ui/Field";
@@ -35,6 +35,12 @@ export function ConfigurationTab({ tagged }: { tagged: Tagged }) {
   const dirty = Object.keys(changes).length > 0;
   const stale = tagged.etag !== base.etag;
   const set = (name: keyof Edited) => (event: { target: { value: string } }) => setEdited((known) => ({ ...known, [name]: event.target.value }));
+
+  function goOnFrom(fresh: Tagged) {
+    setEdited((known) => rebased(known, base.value.spec.env_vars, editedOf(base.value.description, base.value.spec), fresh.value));
+    setBase(fresh);
+    patch.reset();
+  }
 
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
@@ -71,7 +77,7 @@ export function ConfigurationTab({ tagged }: { tagged: Tagged }) {
           {(stale || (patch.error instanceof ApiProblem && patch.error.status === 412)) && (
             <div role="status" className="flex flex-wrap items-center justify-between gap-2 rounded-lg border border-warn/40 bg-warn-soft px-3 py-2">
               The agent has changed since you began. What you typed is kept.
-              <Button onClick={() => void newest().then((fresh) => { setBase(fresh); patch.reset(); }, toasts.failed)}>Go on from the newest</Button>
+              <Button onClick={() => void newest().then(goOnFrom, toasts.failed)}>Go on from the newest</Button>
             </div>
           )}
           <div className="flex items-center gap-2">
@@ -93,8 +99,23 @@ function editedOf(description: string, spec: AgentSpec): Edited {
     timeout: String(spec.execution_timeout_seconds),
     attempts: String(spec.max_attempts),
     egress: spec.egress_allow.join(", "),
-    env: Object.entries(spec.env_vars).map(([name, value]) => `${name}=${value}`).join("\n"),
+    env: envText(spec.env_vars),
   };
+}
+
+function envText(env: Record<string, string>): string {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`).join("\n");
+}
+
+/** What was changed here, on top of what somebody else made of the rest. */
+function rebased(edited: Edited, envBefore: Record<string, string>, before: Edited, fresh: Agent): Edited {
+  const theirs = editedOf(fresh.description, fresh.spec);
+  const mine = Object.fromEntries(Object.entries(edited).filter(([name, value]) => value !== before[name as keyof Edited]));
+  if (edited.env === before.env) return { ...theirs, ...mine };
+  const now = envOf(edited.env);
+  const changed = Object.entries(now).filter(([name, value]) => envBefore[name] !== value);
+  const kept = Object.entries(fresh.spec.env_vars).filter(([name]) => name in now || !(name in envBefore));
+  return { ...theirs, ...mine, env: envText(Object.fromEntries([...kept, ...changed])) };
 }
 
 /** Only what is different, so that a change of a description makes no new version. */

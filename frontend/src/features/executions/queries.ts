@@ -31,12 +31,14 @@ export function useExecution(executionId: string) {
 
 const STEPS_PAGE = 200;
 
-/** Every step of an execution without its bodies; pages are read one after the other. */
+/** Every step of an execution without its bodies; what is known is kept, and only what may have come since is read. */
 export function useSteps(executionId: string, running: boolean) {
+  const queries = useQueryClient();
+  const queryKey = ["steps", executionId];
   return useQuery({
-    queryKey: ["steps", executionId],
+    queryKey,
     queryFn: async () => {
-      const steps: Step[] = [];
+      const steps = withoutGaps(queries.getQueryData<Step[]>(queryKey) ?? []);
       for (;;) {
         const page = await body<Page<Step>>(
           client.GET("/api/v1/executions/{execution_id}/steps", {
@@ -51,6 +53,13 @@ export function useSteps(executionId: string, running: boolean) {
     // Steps have no event of their own; while an execution runs they are looked for.
     refetchInterval: running ? 2000 : false,
   });
+}
+
+/** Steps never change, but one that began earlier may come later: known for good are those before the first gap. */
+function withoutGaps(steps: Step[]): Step[] {
+  let solid = 0;
+  while (steps[solid]?.seq === solid + 1) solid++;
+  return steps.slice(0, solid);
 }
 
 export function useStep(executionId: string, seq: number | null) {

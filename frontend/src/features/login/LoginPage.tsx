@@ -4,12 +4,10 @@ import { useCallback, useEffect, useState } from "react";
 import { Logo } from "@/components/shell/Logo";
 import { Button } from "@/components/ui/Button";
 import { Field } from "@/components/ui/Field";
-import { Problem } from "@/components/ui/states";
 import { BootLines } from "@/features/login/BootLines";
+import { LoginProblem } from "@/features/login/LoginProblem";
 import { useLogin } from "@/features/login/useLogin";
-import { plural } from "@/lib/format";
 import { safeNext } from "@/lib/paths";
-import { ApiProblem } from "@/lib/problem";
 import { onSession } from "@/lib/session";
 
 export function LoginPage() {
@@ -21,7 +19,6 @@ export function LoginPage() {
   const [password, setPassword] = useState("");
   // Somebody logged in in another tab: this one need not ask again.
   useEffect(() => onSession((event) => (event === "login" ? goOn() : undefined)), [goOn]);
-  const wrong = error instanceof ApiProblem && error.status === 401;
   const locked = lockedSeconds !== null;
 
   return (
@@ -45,21 +42,7 @@ export function LoginPage() {
           <Field label="Password">
             <input className="field h-9" type="password" name="password" autoComplete="current-password" required value={password} onChange={(event) => setPassword(event.target.value)} />
           </Field>
-          <div aria-live="polite" className="grid gap-2">
-            {locked && (
-              <p role="alert" data-lockout className="rounded-lg border border-warn/40 bg-warn-soft px-3 py-2.5">
-                <span className="font-medium">Too many wrong passwords.</span> This account is locked for this network for{" "}
-                <span className="tabular font-medium">{lockedSeconds} s</span>.
-              </p>
-            )}
-            {wrong && !locked && (
-              <p role="alert" className="rounded-lg border border-bad/40 bg-bad-soft px-3 py-2.5">
-                The e-mail address or the password is wrong.{" "}
-                {left !== null && left > 0 && `${plural(left, "attempt")} left before a pause of 30 s.`}
-              </p>
-            )}
-            {Boolean(error) && !wrong && !locked && <Problem error={error} />}
-          </div>
+          <LoginProblem error={error} left={left} lockedSeconds={lockedSeconds} />
           <Button type="submit" kind="primary" className="h-9" busy={busy} disabled={locked}>
             {locked ? `Wait ${lockedSeconds} s` : busy ? "Signing in" : "Sign in"}
           </Button>

@@ -7,7 +7,7 @@ import { announceLogin, keep } from "@/lib/session";
 const MOST_FAILURES = 5;
 
 /** Logging in: what went wrong, how many attempts are left, and how long a lockout lasts. */
-export function useLogin(onDone: () => void) {
+export function useLogin(onDone?: () => void) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [failures, setFailures] = useState(0);
@@ -28,11 +28,12 @@ export function useLogin(onDone: () => void) {
         );
         keep(given.access_token, given.expires_in);
         announceLogin();
-        onDone();
+        onDone?.();
       } catch (problem) {
         setError(problem);
         if (problem instanceof ApiProblem && problem.status === 401) setFailures((known) => known + 1);
         if (problem instanceof ApiProblem && problem.status === 429) setLockedUntil(Date.now() + (problem.retryAfter ?? 30) * 1000);
+      } finally {
         setBusy(false);
       }
     },

@@ -2,7 +2,7 @@
 import { Download, GitFork } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Execution, Step } from "@/api/types";
 import { typing } from "@/components/shell/useShortcuts";
 import { ExecutionBadge, Scripted } from "@/components/ui/Badge";
@@ -65,7 +65,10 @@ function Steps({ execution, steps }: { execution: Execution; steps: Step[] }) {
   const [forking, setForking] = useState(false);
   const { may } = useAuth();
   const wanted = search.toLowerCase();
-  const shown = steps.filter((step) => (!kind || step.kind === kind) && (!wanted || `${step.name} ${step.model ?? ""} ${step.tool_calls.join(" ")} ${step.error ?? ""}`.toLowerCase().includes(wanted)));
+  const shown = useMemo(
+    () => steps.filter((step) => (!kind || step.kind === kind) && (!wanted || `${step.name} ${step.model ?? ""} ${step.tool_calls.join(" ")} ${step.error ?? ""}`.toLowerCase().includes(wanted))),
+    [steps, kind, wanted],
+  );
   const seq = chosen ? Number(chosen) : (shown[0]?.seq ?? null);
   const go = useCallback(
     (by: 1 | -1) => {

@@ -1,7 +1,7 @@
 "use client";
 /** An execution's steps over its time: one row each, only those in view drawn. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import type { Step } from "@/api/types";
 import { Chip } from "@/components/ui/Badge";
 import { KIND_TONES, stepMs } from "@/features/executions/StepTable";
@@ -46,7 +46,7 @@ export function bars(steps: Step[], dense: boolean): { bars: Bar[]; totalMs: num
 
 export function Waterfall({ steps, selected, onSelect, dense }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
-  const { bars: rows, totalMs } = bars(steps, dense);
+  const { bars: rows, totalMs } = useMemo(() => bars(steps, dense), [steps, dense]);
   const virtualizer = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 16 });
   const index = rows.findIndex((row) => row.step.seq === selected);
   useEffect(() => {
