@@ -30,7 +30,7 @@ from tests.platform import MASTER_KEY, platform_of
 from tests.soak import SOAK, count, recorded
 
 NAMES = ["backend", *BESIDE]
-EXAMPLES = count(1, 200)
+EXAMPLES = count(1, 100)
 ROOT, HOOKS = Path(__file__).parents[2], "tests.services.schemathesis_hooks"
 PHASES = "examples,coverage,fuzzing,stateful" if SOAK else "fuzzing"
 CHECKS = (
@@ -113,7 +113,8 @@ async def driven(url: str, credentials: list[str], report: Path) -> dict[str, An
         Path(sys.executable).parent / "schemathesis",
         "--no-color", "run", f"{url}/openapi.json", *headers,
         "--phases", PHASES, "--max-examples", str(EXAMPLES), "--checks", ",".join(CHECKS),
-        "--no-shrink", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all",
+        "--no-shrink", "--generation-database", "none", "--continue-on-failure", "--warnings", "off",
+        "--suppress-health-check", "all",
         "--request-timeout", "60", "--report", "json", "--report-json-path", report,
         *(part for path in LEFT_OUT for part in ("--exclude-path", path)),
         stdout=asyncio.subprocess.PIPE,
