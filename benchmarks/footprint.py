@@ -14,7 +14,7 @@ from tests.flows.live import LivePlatform, Stranger, live_platform
 AGENTS = int(os.environ.get("AGENTPLANE_BENCH_AGENTS", "1000"))
 EXECUTIONS = int(os.environ.get("AGENTPLANE_BENCH_EXECUTIONS", "10000"))
 IDLE_SECONDS = 60
-PROCESSES = ("supervisor", "control", "data-path", "node")
+PROCESSES = ("supervisor", "fork-server", "control", "data-path", "node")
 
 
 def measure() -> Report:
@@ -46,6 +46,8 @@ def _fill(platform: LivePlatform) -> None:
         identifiers = list(
             pool.map(lambda number: _execution(stranger, worker["id"], number), range(EXECUTIONS))
         )
+    # A token lasts 15 minutes, and a crowded machine may take longer.
+    stranger = platform.stranger()
     for identifier in identifiers[-50:]:
         stranger.finished(identifier, 600)
 
@@ -70,7 +72,7 @@ def _pss(platform: LivePlatform) -> dict[str, float]:
 
 
 def _supervisor(platform: LivePlatform) -> int:
-    return psutil.Process(platform.pid_of("control")).ppid()
+    return psutil.Process(platform.pid_of("fork-server")).ppid()
 
 
 if __name__ == "__main__":

@@ -81,9 +81,14 @@ def publish(name: str, measure: Callable[[], Report]) -> None:
     report = measure()
     sys.stdout.write(report.markdown())
     if not options.no_save:
-        RESULTS.mkdir(exist_ok=True)
-        text = json.dumps(asdict(report), indent=2, ensure_ascii=False)
-        (RESULTS / f"{name}.json").write_text(text + "\n")
+        keep(name, report)
+
+
+def keep(name: str, report: Report) -> None:
+    """Put the figures into `benchmarks/results/`, from which RESULTS.md is written."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(asdict(report), indent=2, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n")
 
 
 def load_reports() -> list[Report]:

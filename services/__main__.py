@@ -6,29 +6,44 @@ A container passes one name; local mode passes a process of many; nothing else d
 
 import argparse
 import asyncio
-import gc
 import json
+import socket
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from services import assembly
+from services.chassis.footprint import settle
 from services.chassis.logging import configure_logging
 from services.chassis.settings import PlatformSettings
+from services.embedded.forking import serve_forks
+
+# Imported by a process only when it starts to serve; every process of local mode does.
+NEEDED_WHEN_SERVING = (
+    "services.chassis.consumer",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.websockets.websockets_sansio_impl",
+    "uvloop",
+)
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
-def main() -> None:
-    """Read the command line and do what it says."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, or the given one, and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
     parser.add_argument("names", nargs="*", help="services to run, or all, list, migrate, create-admin")
     parser.add_argument(
         "--process", choices=["control", "data-path", "node"], help="the services of a process"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.names == ["list"]:
         for entry in assembly.landed():
             sys.stdout.write(f"{entry.port}  {entry.name:<24} {entry.process:<10} {entry.purpose}\n")
+    elif options.names == ["fork-server"]:
+        _serve_forks()
     elif options.names == ["migrate"]:
         _migrate()
     elif options.names == ["create-admin"]:
@@ -65,6 +80,15 @@ def _create_admin() -> None:
     sys.stdout.write(json.dumps(told) + "\n")
 
 
+def _serve_forks() -> None:
+    for entry in assembly.landed():
+        assembly.load(entry.name)
+    for module in NEEDED_WHEN_SERVING:
+        import_module(module)
+    with socket.socket(fileno=sys.stdin.fileno()) as asked:
+        serve_forks(asked, main)
+
+
 def _serve(names: list[str]) -> None:
     import uvloop
 
@@ -76,9 +100,7 @@ def _serve(names: list[str]) -> None:
         services = [assembly.load(name) for name in names]
     except KeyError as error:
         sys.exit(f"error: {error.args[0]}")
-    # What was imported stays for good; sparing the collector these objects saves work and shared memory.
-    gc.collect()
-    gc.freeze()
+    settle()
     uvloop.run(run(services, platform, assembly.PORTS, assembly.register))
 
 

@@ -23,6 +23,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from services.chassis.app import build_app
+from services.chassis.footprint import keep_trimmed
 from services.chassis.leases import Lease
 from services.chassis.loops import end, guard, run_loop
 from services.chassis.resources import Resources, Shared, open_shared
@@ -121,6 +122,7 @@ async def run(
         ]
         if beat is not None:
             running.tasks.append(asyncio.create_task(guard(beat(running), "registration")))
+        running.tasks.append(asyncio.create_task(guard(keep_trimmed(), "memory")))
         log.info("process.serving", services=list(running.apps))
         waiting = asyncio.create_task(stopping.wait())
         done, _ = await asyncio.wait([waiting, *serving, *running.tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -14,6 +14,7 @@ from typing import Any
 from services.contracts.catalog import entry
 from services.embedded.agents import end_agents
 from services.embedded.faults import AlreadyRunning, LocalModeError
+from services.embedded.fork_server import ForkServer
 from services.embedded.platform_process import PROCESSES, PlatformProcess
 from services.embedded.process_identity import PidFile, ProcessIdentity
 from services.embedded.settings import LocalSettings
@@ -95,7 +96,7 @@ class LocalPlatform:
         if not self.directory.exists():
             return []
         platform = [PlatformProcess(process, self.settings, {}) for process in reversed(PROCESSES)]
-        return [*platform, *reversed(self.stores().all)]
+        return [*platform, ForkServer(self.settings), *reversed(self.stores().all)]
 
     def _launch(self) -> subprocess.Popen[bytes]:
         self.directory.prepare()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from services.contracts.catalog import BACKEND, SERVICES, SURROUNDINGS, Entry, Process
 from services.embedded.dashboard import DashboardBuild
+from services.embedded.fork_server import ForkServer
 from services.embedded.probe import http_status
 from services.embedded.settings import LocalSettings
-from services.embedded.supervised import Supervised
+from services.embedded.supervised import Child, Supervised
 
 # The order of starting: the node first says that it is there when somebody can hear it.
 PROCESSES: tuple[Process, ...] = ("control", "data-path", "node")
@@ -21,12 +23,19 @@ class PlatformProcess(Supervised):
 
     ready_within_seconds = 60.0
 
-    def __init__(self, process: Process, settings: LocalSettings, stores: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        process: Process,
+        settings: LocalSettings,
+        stores: Mapping[str, str],
+        forks: ForkServer | None = None,
+    ) -> None:
         directory = settings.data_directory
         super().__init__(name=process, run_directory=directory.run, log_directory=directory.logs)
         self._process = process
         self._settings = settings
         self._stores = stores
+        self._forks = forks
         self.entries = entries_of(process, settings.root)
 
     @property
@@ -36,7 +45,11 @@ class PlatformProcess(Supervised):
 
     def command(self) -> Sequence[str | Path]:
         """The runner with the services of this process."""
-        return [sys.executable, "-m", "services", "--process", self._process]
+        return [sys.executable, "-m", "services", *self._arguments]
+
+    @property
+    def _arguments(self) -> list[str]:
+        return ["--process", self._process]
 
     def environment(self) -> Mapping[str, str]:
         """Only what this process may know."""
@@ -62,6 +75,11 @@ class PlatformProcess(Supervised):
     def is_alive(self) -> bool:
         """Whether the process still serves, even if a store is away."""
         return self._answers(next(iter(self.ports)), "/health")
+
+    def _spawn(self, log: IO[bytes]) -> Child:
+        if self._forks is None:
+            return super()._spawn(log)
+        return self._forks.fork(self._arguments, self.environment(), log)
 
     def _dashboard(self) -> Path:
         return DashboardBuild(self._settings.root).directory

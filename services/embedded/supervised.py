@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Protocol
 
 from services.embedded.faults import StoreFailed
 from services.embedded.owner import Owner
 from services.embedded.process_identity import PidFile, ProcessIdentity
+
+
+class Child(Protocol):
+    """A process that was started and can be asked how it ended: a `Popen`, or a fork of somebody else's."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended; negative for a signal."""
 
 
 class Supervised(ABC):
@@ -29,7 +42,7 @@ class Supervised(ABC):
         self.log_file = log_directory / f"{name}.log"
         self.pid_file = PidFile(run_directory / f"{name}.pid")
         self.owner = owner
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     @abstractmethod
     def command(self) -> Sequence[str | Path]:
@@ -57,17 +70,7 @@ class Supervised(ABC):
             return running
         self.prepare()
         with self.log_file.open("ab") as log:
-            self._child = subprocess.Popen(  # noqa: S603 - our own programs, no shell
-                [str(part) for part in self.command()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.working_directory(),
-                env=dict(self.environment()),
-                start_new_session=True,
-                umask=0o077,
-                **(self.owner.popen_arguments() if self.owner else {}),  # type: ignore[call-overload]
-            )
+            self._child = self._spawn(log)
         identity = ProcessIdentity.of(self._child.pid)
         if identity is None:
             raise StoreFailed(f"{self.name} died at once: {self.last_words()}")
@@ -118,3 +121,20 @@ class Supervised(ABC):
         except OSError:
             lines = []
         return " | ".join(lines[-5:]) or f"nothing was logged in {self.log_file}"
+
+    def _spawn(self, log: IO[bytes]) -> Child:
+        return self._popen(log, subprocess.DEVNULL)
+
+    def _popen(self, log: IO[bytes], stdin: int | socket.socket) -> Child:
+        started: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
+            [str(part) for part in self.command()],
+            stdin=stdin,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=self.working_directory(),
+            env=dict(self.environment()),
+            start_new_session=True,
+            umask=0o077,
+            **(self.owner.popen_arguments() if self.owner else {}),
+        )
+        return started

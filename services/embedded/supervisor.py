@@ -21,6 +21,7 @@ from services.contracts.catalog import entry
 from services.embedded.agents import end_agents
 from services.embedded.dashboard import DashboardBuild
 from services.embedded.faults import AlreadyRunning, LocalModeError
+from services.embedded.fork_server import ForkServer
 from services.embedded.log_rotation import rotate
 from services.embedded.platform_process import PROCESSES, PlatformProcess
 from services.embedded.ports import refuse_taken_ports
@@ -54,6 +55,7 @@ class Supervisor:
             self._directory.run / "status.json", self._settings.root, self._settings.port_base
         )
         self._stores = Stores(self._directory, self._settings.port(entry("nats").port))
+        self._forks = ForkServer(self._settings)
         self._processes = self._platform()
         try:
             self._start()
@@ -72,7 +74,7 @@ class Supervisor:
 
     def _platform(self) -> list[PlatformProcess]:
         addresses = self._stores.addresses().environment()
-        made = [PlatformProcess(process, self._settings, addresses) for process in PROCESSES]
+        made = [PlatformProcess(process, self._settings, addresses, self._forks) for process in PROCESSES]
         return [process for process in made if process.entries]
 
     def _take_lock(self) -> None:
@@ -91,6 +93,9 @@ class Supervisor:
     def _start(self) -> None:
         with self._status.step("check that the ports are free"):
             self._check_ports()
+        if self._processes:
+            # It imports every service while the stores start.
+            self._announce(self._forks.name, self._forks.launch())
         for store in self._stores.all:
             with self._status.step(f"start {store.name}"):
                 store.start()
@@ -108,7 +113,7 @@ class Supervisor:
 
     def _check_ports(self) -> None:
         # What a killed supervisor left: the stores are taken over, the rest may run older code and is ended.
-        for process in self._processes:
+        for process in (*self._processes, self._forks):
             process.stop()
         wanted = {port: name for process in self._processes for port, name in process.ports.items()}
         if not self._stores.nats.running():
@@ -168,6 +173,8 @@ class Supervisor:
             self._announce(process.name, None, state="stopped")
             if process.name == "node":
                 end_agents(self._settings.node_directory)
+        self._forks.stop()
+        self._announce(self._forks.name, None, state="stopped")
         self._stores.stop()
         for store in self._stores.all:
             self._announce(store.name, None, state="stopped")

@@ -9,7 +9,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,10 @@ from services.embedded.testing import WorkerStores
 from services.secrets_manager.settings import SecretsSettings
 from tests.backend.conftest import BESIDE, Tenant, backend_settings, make_tenant
 from tests.platform import MASTER_KEY, platform_of
-from tests.soak import SOAK, count
+from tests.soak import SOAK, count, recorded
 
 NAMES = ["backend", *BESIDE]
-EXAMPLES = count(1, 500)
+EXAMPLES = count(1, 100)
 ROOT, HOOKS = Path(__file__).parents[2], "tests.services.schemathesis_hooks"
 PHASES = "examples,coverage,fuzzing,stateful" if SOAK else "fuzzing"
 CHECKS = (
@@ -40,6 +42,11 @@ CHECKS = (
     "ignored_auth",
     "use_after_free",
 )
+KINDS = {
+    "ServerError": "answers of 5xx",
+    "JsonSchemaError": "answers that break their schema",
+    "IgnoredAuth": "routes that go without a credential",
+}
 # It waits on purpose.
 LEFT_OUT = ("/api/v1/executions/{execution_id}/wait",)
 
@@ -58,6 +65,32 @@ async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
     overrides = [SecretsSettings(master_key=MASTER_KEY), settings]
     async with platform_of(NAMES, stores.environment(), listen=True, overrides=overrides) as platform:
         yield platform
+
+
+@dataclass
+class Tally:
+    """What was sent and found, over all services."""
+
+    requests: int = 0
+    routes: int = 0
+    services: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+
+@pytest.fixture(scope="module")
+def tally() -> Iterator[Tally]:
+    tally = Tally()
+    with recorded(
+        "documents", "every route answers as its document says", "tests/services/test_openapi.py"
+    ) as report:
+        yield tally
+        if tally.services == len(DRIVEN):
+            report.add("services", tally.services, "")
+            report.add("operations", tally.routes, "")
+            report.add("requests", tally.requests, "", at_least=100_000)
+            for kind, name in KINDS.items():
+                report.add(name, tally.failures.pop(kind, 0), "", at_most=0)
+            report.add("other differences from the document", tally.failures.total(), "", at_most=0)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +113,8 @@ async def driven(url: str, credentials: list[str], report: Path) -> dict[str, An
         Path(sys.executable).parent / "schemathesis",
         "--no-color", "run", f"{url}/openapi.json", *headers,
         "--phases", PHASES, "--max-examples", str(EXAMPLES), "--checks", ",".join(CHECKS),
-        "--no-shrink", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all",
+        "--no-shrink", "--generation-database", "none", "--continue-on-failure", "--warnings", "off",
+        "--suppress-health-check", "all",
         "--request-timeout", "60", "--report", "json", "--report-json-path", report,
         *(part for path in LEFT_OUT for part in ("--exclude-path", path)),
         stdout=asyncio.subprocess.PIPE,
@@ -99,13 +133,33 @@ def operations(service: str) -> int:
     return sum(bool(router.routes) for router in assembly.load(service).routes)
 
 
-@pytest.mark.parametrize("service", [name for name in NAMES if operations(name)])
+def answered(platform: TestPlatform, service: str) -> dict[str, float]:
+    """How many requests the service has answered so far, by status."""
+    by_status: Counter[str] = Counter()
+    for metric in platform.running.resources[service].metrics.requests.collect():
+        for sample in metric.samples:
+            if sample.name.endswith("_total"):
+                by_status[sample.labels["status"]] += int(sample.value)
+    return dict(by_status)
+
+
+DRIVEN = [name for name in NAMES if operations(name)]
+
+
+@pytest.mark.parametrize("service", DRIVEN)
 async def test_every_route_answers_as_its_document_says(
-    platform: TestPlatform, tenant: Tenant, service: str, tmp_path: Path
+    platform: TestPlatform, tenant: Tenant, tally: Tally, service: str, tmp_path: Path
 ) -> None:
     headers = credentials(platform, tenant, service)
+    before = answered(platform, service)
     found = await driven(platform.url(service), headers, tmp_path / "report.json")
+    sent = {status: number - before.get(status, 0) for status, number in answered(platform, service).items()}
+    tally.services += 1
+    tally.routes += found["operations"]["tested"]
+    tally.requests += int(sum(sent.values()))
+    tally.failures.update(each["type"] for each in found["failures"])
     assert found["test_cases"]["generated"] > 0 and not found["errors"], found["output"]
+    assert not [status for status, number in sent.items() if status >= "500" and number], sent
     assert not found["failures"], found["output"][-20_000:]
 
 

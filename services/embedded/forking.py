@@ -1,0 +1,91 @@
+"""
+A process that has imported every service and forks the platform's processes: they share what was imported.
+
+It is asked over a socket and knows nothing but the code: what a process is told (its environment) comes in a
+memory file that only the fork reads. Its other end is `fork_server.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from setproctitle import setproctitle
+
+from services.chassis.footprint import settle
+
+LARGEST_REQUEST = 64 * 1024
+
+Run = Callable[[Sequence[str]], None]
+
+
+def serve_forks(asked: socket.socket, run: Run) -> None:
+    """Answer requests until the supervisor is gone; in a fork, `run` the arguments and never return."""
+    settle()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(asked, LARGEST_REQUEST, 2)
+        if not message:
+            return
+        request = json.loads(message)
+        if "ended" in request:
+            asked.send(json.dumps({"code": _exit_code(request["ended"])}).encode())
+            continue
+        pid = os.fork()
+        if pid == 0:
+            asked.close()
+            _become(request, descriptors, run)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        asked.send(json.dumps({"pid": pid}).encode())
+
+
+def _become(request: dict[str, Any], descriptors: Sequence[int], run: Run) -> NoReturn:
+    code, (told, log) = 1, descriptors
+    try:
+        os.setsid()
+        os.umask(0o077)
+        os.chdir(request["directory"])
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        with os.fdopen(told, "rb") as file:
+            environment = json.load(file)
+        for source in (nothing, log):
+            os.close(source)
+        os.environ.clear()
+        os.environ.update(environment)
+        setproctitle(request["title"])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        run(request["arguments"])
+        code = 0
+    except SystemExit as ending:
+        code = _said(ending)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # What the parent registered for its own end is not the fork's to run.
+        os._exit(code)
+
+
+def _said(ending: SystemExit) -> int:
+    if ending.code is None or isinstance(ending.code, int):
+        return ending.code or 0
+    sys.stderr.write(f"{ending.code}\n")
+    return 1
+
+
+def _exit_code(pid: int) -> int | None:
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if found else None
