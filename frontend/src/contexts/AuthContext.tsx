@@ -64,7 +64,15 @@ export function AuthProvider({ children, waiting }: { children: ReactNode; waiti
     };
   }, []);
 
-  useEffect(() => onSession((event) => (event === "logout" ? leave() : undefined)), [leave]);
+  useEffect(
+    () =>
+      onSession((event) => {
+        if (event === "logout") leave();
+        // Another tab acts for another organisation; what is shown here is not that one's.
+        if (event === "switch") window.location.reload();
+      }),
+    [leave],
+  );
 
   const auth = useMemo<Auth | null>(() => {
     if (state.kind !== "signed-in") return null;

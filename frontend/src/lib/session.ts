@@ -15,7 +15,8 @@ interface Token {
   goodUntil: number;
 }
 
-type Listener = (event: "login" | "logout") => void;
+type SessionEvent = "login" | "logout" | "switch";
+type Listener = (event: SessionEvent) => void;
 
 let token: Token | null = null;
 let inflight: Promise<boolean> | null = null;
@@ -23,7 +24,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 const listeners = new Set<Listener>();
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("agentplane-session");
 
-if (channel) channel.onmessage = (message: MessageEvent<"login" | "logout">) => heard(message.data);
+if (channel) channel.onmessage = (message: MessageEvent<SessionEvent>) => heard(message.data);
 
 /** The access token, if there is one that is still good. */
 export function accessToken(): string | null {
@@ -49,6 +50,11 @@ export function keep(accessTokenValue: string, expiresInSeconds: number): void {
 export function announceLogin(): void {
   channel?.postMessage("login");
   tell("login");
+}
+
+/** Say that the session acts for another organisation: what other tabs show belongs to the one before. */
+export function announceSwitch(): void {
+  channel?.postMessage("switch");
 }
 
 /** Get a new access token; false when there is no session any more. Throws when nobody answers. */
@@ -93,7 +99,7 @@ async function locked(work: () => Promise<boolean>): Promise<boolean> {
   return navigator.locks ? await navigator.locks.request(LOCK, work) : await work();
 }
 
-function heard(event: "login" | "logout"): void {
+function heard(event: SessionEvent): void {
   if (event === "logout") {
     token = null;
     clearTimeout(timer);
@@ -101,6 +107,6 @@ function heard(event: "login" | "logout"): void {
   tell(event);
 }
 
-function tell(event: "login" | "logout"): void {
+function tell(event: SessionEvent): void {
   for (const listener of listeners) listener(event);
 }
