@@ -63,6 +63,7 @@ class LivePlatform:
             "AGENTPLANE_ADMIN_PASSWORD": self.password,
             "AGENTPLANE_URL": self.url,
             "XDG_CONFIG_HOME": str(self.data.parent / "config"),
+            "AGENTPLANE_EGRESS_PRIVATE_ALLOW": f"127.0.0.1:{self.outside_port}",
             # The walks are the process driver's; whether an engine answers on this machine must not matter.
             "AGENTPLANE_EXECUTOR_DOCKER_DRIVER": "off",
             "AGENTPLANE_BACKEND_REQUESTS_PER_MINUTE": "1000000",
@@ -103,6 +104,11 @@ class LivePlatform:
     def port(self, documented: int) -> int:
         """The port that stands for a documented one here."""
         return documented + self.port_base
+
+    @property
+    def outside_port(self) -> int:
+        """The one port of this machine that URLs of users may name: where tests put what is outside."""
+        return self.port(9199)
 
     def stranger(self) -> "Stranger":
         """Somebody who logs in as the administrator."""

@@ -19,7 +19,10 @@ from tests.flows.live import CHECKOUT, EMAIL, LivePlatform
 
 pytestmark = pytest.mark.xdist_group("live")
 
-SCENARIOS = ("session", "tabs", "lockout", "agent", "keys", "memory", "fork", "problems", "pages")
+SCENARIOS = (
+    *("session", "tabs", "lockout", "agent", "keys", "memory", "fork", "problems"),
+    *("organisations", "spending", "outside", "pages"),
+)
 FRONTEND = CHECKOUT / "frontend"
 WITHIN_SECONDS = 400
 
@@ -46,6 +49,7 @@ def browser(live: LivePlatform) -> dict[str, str]:
         "AGENTPLANE_EMAIL": EMAIL,
         "AGENTPLANE_PASSWORD": live.password,
         "CHROMIUM": str(_chromium()),
+        "AGENTPLANE_OUTSIDE": str(live.outside_port),
     }
 
 

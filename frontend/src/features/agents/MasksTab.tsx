@@ -1,8 +1,9 @@
 "use client";
 import { useState } from "react";
 import type { Agent, Mask } from "@/api/types";
+import { Actor } from "@/components/ui/Actor";
 import { Chip, StateBadge } from "@/components/ui/Badge";
-import { Button, LinkButton } from "@/components/ui/Button";
+import { LinkButton } from "@/components/ui/Button";
 import { Guarded } from "@/components/ui/Guarded";
 import { Panel } from "@/components/ui/Panel";
 import { Empty, Problem, View } from "@/components/ui/states";
@@ -59,7 +60,7 @@ function Row({ mask, agent }: { mask: Mask; agent: Agent }) {
         <Chip title={mask.learnt_from ? "Learnt from a replay." : "Declared by a person."}>{mask.learnt_from ? "learnt" : "declared"}</Chip>
         {mask.agent_version !== agent.version && <Chip>v{mask.agent_version}</Chip>}
         <span className="ml-auto flex items-center gap-2">
-          <span className="text-xs text-muted max-sm:hidden">{mask.decided_at ? <>decided <Time at={mask.decided_at} /></> : <Time at={mask.created_at} />}</span>
+          <span className="text-xs text-muted max-sm:hidden">{mask.decided_at ? <>decided <Time at={mask.decided_at} />{mask.decided_by && <> by <Actor actor={mask.decided_by} /></>}</> : <Time at={mask.created_at} />}</span>
           {mask.state !== "approved" && <Guarded needs="executions:fork" kind={mask.state === "proposed" ? "primary" : "plain"} busy={decide.isPending} onClick={() => decide.mutate({ id: mask.id, approve: true })} aria-label={`Approve ${mask.pointer}`}>Approve</Guarded>}
           {mask.state !== "rejected" && <Guarded needs="executions:fork" busy={decide.isPending} onClick={() => decide.mutate({ id: mask.id, approve: false })} aria-label={`Reject ${mask.pointer}`}>Reject</Guarded>}
         </span>

@@ -2,6 +2,7 @@
 import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { ApiKey, ServiceAccount } from "@/api/types";
+import { Actor } from "@/components/ui/Actor";
 import { Chip, StateBadge } from "@/components/ui/Badge";
 import { Confirm } from "@/components/ui/Dialog";
 import { Guarded } from "@/components/ui/Guarded";
@@ -69,7 +70,7 @@ function Account({ account, keys }: { account: ServiceAccount; keys: ApiKey[] })
     >
       <p className="px-3 py-2 text-xs text-muted">
         {account.description && <>{account.description} · </>}
-        made <Time at={account.created_at} /> by {account.created_by}
+        made <Time at={account.created_at} /> by <Actor actor={account.created_by} />
         {account.disabled_at && <> · disabled <Time at={account.disabled_at} /></>}
       </p>
       {keys.length > 0 ? (

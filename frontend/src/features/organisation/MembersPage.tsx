@@ -3,6 +3,7 @@ import { KeyRound, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { Member } from "@/api/types";
 import { Chip, StateBadge } from "@/components/ui/Badge";
+import { useMembers } from "@/components/ui/Actor";
 import { Button, IconButton } from "@/components/ui/Button";
 import { Confirm } from "@/components/ui/Dialog";
 import { Guarded } from "@/components/ui/Guarded";
@@ -12,7 +13,7 @@ import { Time } from "@/components/ui/Time";
 import { useAuth } from "@/contexts/AuthContext";
 import { Invite } from "@/features/organisation/Invite";
 import { ResetPassword } from "@/features/organisation/ResetPassword";
-import { ROLE_MEANINGS, ROLES, useInvitations, useMemberChanges, useMembers, useWithdraw, type Role } from "@/features/organisation/queries";
+import { ROLE_MEANINGS, ROLES, useInvitations, useMemberChanges, useWithdraw, type Role } from "@/features/organisation/queries";
 
 export function MembersPage() {
   const { me, may } = useAuth();
@@ -68,7 +69,7 @@ export function MembersPage() {
                         <span className="min-w-0 grow truncate">{invitation.email}</span>
                         <Chip>{invitation.role}</Chip>
                         <StateBadge state={invitation.state === "open" ? "pending" : invitation.state} />
-                        <span className="text-xs text-muted">until <Time at={invitation.expires_at} /></span>
+                        <span className="text-xs text-muted">{invitation.state === "open" ? <>ends <Time at={invitation.expires_at} /></> : <>made <Time at={invitation.created_at} /></>}</span>
                         {invitation.state === "open" && <Button kind="quiet" onClick={() => withdraw.mutate(invitation.id)}>Withdraw</Button>}
                       </li>
                     ))}

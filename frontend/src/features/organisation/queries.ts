@@ -50,12 +50,6 @@ export function useDelete() {
   });
 }
 
-export function useMembers() {
-  const { me } = useAuth();
-  const path = { organisation_id: me.organisation_id };
-  return useQuery({ queryKey: ["members"], queryFn: () => body<Member[]>(client.GET("/api/v1/organisations/{organisation_id}/members", { params: { path } })) });
-}
-
 export function useMemberChanges() {
   const { me } = useAuth();
   const queries = useQueryClient();

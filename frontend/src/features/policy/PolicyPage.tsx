@@ -1,6 +1,7 @@
 "use client";
 import { useState } from "react";
 import type { OrganisationPolicy } from "@/api/types";
+import { Actor } from "@/components/ui/Actor";
 import { Chip } from "@/components/ui/Badge";
 import { Button } from "@/components/ui/Button";
 import { Code } from "@/components/ui/Code";
@@ -78,7 +79,7 @@ function Editor({ known }: { known: OrganisationPolicy | null }) {
       <div className="grid min-w-0 gap-4 xl:sticky xl:top-16">
         <Panel
           title={<span className="flex items-center gap-2">{dirty ? "What would change" : "As it counts"} {base ? <Chip>revision {base.revision}</Chip> : <Chip tone="warn">none is set</Chip>}</span>}
-          aside={base && <span className="text-xs text-muted">by {base.updated_by.split(":")[0]} <Time at={base.updated_at} /></span>}
+          aside={base && <span className="text-xs text-muted">by <Actor actor={base.updated_by} />, <Time at={base.updated_at} /></span>}
           padded
         >
           {dirty ? <DiffView left={base ? JSON.stringify(before, null, 2) : ""} right={JSON.stringify(next, null, 2)} /> : base ? <Code value={before} className="max-h-[32rem]" /> : <p className="text-muted">Everything may leave: any model, any tool. Agents may still have a policy of their own.</p>}

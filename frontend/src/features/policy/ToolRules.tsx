@@ -45,8 +45,8 @@ export function ToolRules({ draft, onChange, error }: Props) {
         <p className="px-3 py-3 text-muted">No rules: every call of a tool goes by the two lines below. With a rule, calls of some tools wait for a person or are refused.</p>
       )}
       <div className="grid gap-3 border-t border-line p-3 sm:grid-cols-3">
-        <Field label="Tools that no rule names"><ActionChoice value={draft.toolsDefault} onChange={(toolsDefault) => onChange((known) => ({ ...known, toolsDefault }))} /></Field>
-        <Field label="Irreversible tools among them"><ActionChoice value={draft.irreversible} onChange={(irreversible) => onChange((known) => ({ ...known, irreversible }))} /></Field>
+        <Field label="Tools no rule names"><ActionChoice value={draft.toolsDefault} onChange={(toolsDefault) => onChange((known) => ({ ...known, toolsDefault }))} /></Field>
+        <Field label="Irreversible ones"><ActionChoice value={draft.irreversible} onChange={(irreversible) => onChange((known) => ({ ...known, irreversible }))} /></Field>
         <Field label="A held call waits" hint="Hours; then it is refused." error={saidOf(error, "approval_seconds")}>
           <input className="field" type="number" min="0.001" max="720" step="any" required value={draft.approvalHours} onChange={(event) => onChange((known) => ({ ...known, approvalHours: event.target.value }))} />
         </Field>

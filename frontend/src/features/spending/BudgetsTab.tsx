@@ -3,6 +3,7 @@ import { Plus } from "lucide-react";
 import Link from "next/link";
 import { useState, type ReactNode } from "react";
 import type { Agent, Budget, Execution } from "@/api/types";
+import { Actor } from "@/components/ui/Actor";
 import { ExecutionBadge } from "@/components/ui/Badge";
 import { Confirm } from "@/components/ui/Dialog";
 import { Guarded } from "@/components/ui/Guarded";
@@ -113,7 +114,7 @@ function Level({ depth, title, kind, budget, onSet, onLift, children }: LevelPro
             {kind}
             {budget && (
               <>
-                , {PERIODS[budget.period]}, counted since <Time at={budget.period_started_at} />
+                , {PERIODS[budget.period]}, counted since <Time at={budget.period_started_at} />, set by <Actor actor={budget.updated_by} />
               </>
             )}
           </span>

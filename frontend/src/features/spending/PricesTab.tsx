@@ -34,7 +34,7 @@ export function PricesTab() {
     column.accessor("source", {
       header: "From",
       sortFn: "text",
-      cell: ({ row: { original: price } }) => (price.version === 0 ? <Chip title="The list that comes with this release.">release</Chip> : <span className="flex items-center gap-1.5"><Chip tone="accent" title={`set by ${price.source}`}>set here, v{price.version}</Chip><span className="text-xs text-muted"><Time at={price.valid_from} /></span></span>),
+      cell: ({ row: { original: price } }) => (price.version === 0 ? <Chip title="The list that comes with this release.">release</Chip> : <span className="flex items-center gap-1.5"><Chip tone="accent" title={`Set by ${price.source}.`}>set here, v{price.version}</Chip><span className="text-xs text-muted"><Time at={price.valid_from} /></span></span>),
     }),
     column.display({ id: "change", header: "", cell: ({ row: { original: price } }) => <Guarded needs="prices:write" kind="quiet" aria-label={`Set another price for ${price.model}`} onClick={() => setChanging(price)}>Change</Guarded> }),
   ]);

@@ -2,6 +2,7 @@
 import { OctagonX, Play } from "lucide-react";
 import { useState } from "react";
 import { useStop, useStopping } from "@/components/shell/stop";
+import { Actor } from "@/components/ui/Actor";
 import { Button } from "@/components/ui/Button";
 import { Confirm, Dialog } from "@/components/ui/Dialog";
 import { Field } from "@/components/ui/Field";
@@ -29,7 +30,7 @@ export function StopPanel() {
               <span className="text-muted">
                 {stop.stopped ? (
                   <>
-                    Since <Time at={stop.at} />, by {stop.by}: {stop.reason} {stop.cancelled > 0 && `It ended ${plural(stop.cancelled, "execution")}.`}
+                    Since <Time at={stop.at} />, by {stop.by ? <Actor actor={stop.by} /> : "somebody"}: {stop.reason} {stop.cancelled > 0 && `It ended ${plural(stop.cancelled, "execution")}.`}
                   </>
                 ) : (
                   "A stop ends every execution within two seconds and lets nothing begin, until somebody lifts it."

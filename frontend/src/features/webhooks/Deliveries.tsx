@@ -47,7 +47,7 @@ function Row({ webhookId, delivery, open, onToggle }: { webhookId: string; deliv
       <button type="button" aria-expanded={open} onClick={onToggle} className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-1 px-3 py-1.5 text-left hover:bg-hover focus-visible:-outline-offset-2">
         <ChevronRight aria-hidden className={cx("size-3.5 shrink-0 text-muted transition-transform", open && "rotate-90")} />
         <code className="font-mono text-xs">{delivery.event_type}</code>
-        <StateBadge state={delivery.state} moving={delivery.state === "pending"} />
+        <StateBadge state={delivery.state} moving={delivery.state === "pending" && delivery.attempts === 0} />
         <span className="text-xs text-muted">{plural(delivery.attempts, "try", "tries")}{waits && delivery.due_at && <>, next <Time at={delivery.due_at} /></>}</span>
         <span className="ml-auto text-xs text-muted"><Time at={delivery.created_at} /></span>
       </button>

@@ -3,6 +3,7 @@ import { Send } from "lucide-react";
 import { usePathname } from "next/navigation";
 import { useState } from "react";
 import type { Webhook } from "@/api/types";
+import { Actor } from "@/components/ui/Actor";
 import { Chip } from "@/components/ui/Badge";
 import { CopyId } from "@/components/ui/CopyId";
 import { Dialog } from "@/components/ui/Dialog";
@@ -57,7 +58,7 @@ function Shown({ webhook }: { webhook: Webhook }) {
                 ["Events", webhook.event_types.length === 0 ? "all" : <span key="events" className="flex flex-wrap gap-1">{webhook.event_types.map((each) => <Chip key={each}>{each}</Chip>)}</span>],
                 ["Failing since", <Time key="failing" at={webhook.failing_since} missing="it does not fail" />],
                 ["Old secret until", <Time key="until" at={webhook.previous_secret_until} missing="there is one secret" />],
-                ["Made", <Time key="created" at={webhook.created_at} />],
+                ["Made", <span key="created"><Time at={webhook.created_at} /> by <Actor actor={webhook.created_by} /></span>],
                 ["Changed", <Time key="updated" at={webhook.updated_at} />],
               ]}
             />
