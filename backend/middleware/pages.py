@@ -16,6 +16,8 @@ from backend.services.dashboard import BuildState, Dashboard, File
 
 LIVE = "/ws"
 LOGIN = "/login"
+# Pages of people who have no session: their tokens come after a `#`, which a browser sends to nobody.
+_OPEN = frozenset({LOGIN, "/invitation", "/new-password"})
 _API = ("/api", "/docs", "/internal", "/openapi.json", "/health", "/ready", "/metrics")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -78,7 +80,7 @@ class Pages:
         if file is None:
             missing = self._dashboard.not_found() if wants_page else None
             return _of(missing, request, 404) if missing else None
-        if file.policy is not None and path != LOGIN and SESSION_COOKIE not in request.cookies:
+        if file.policy is not None and path not in _OPEN and SESSION_COOKIE not in request.cookies:
             return _to_login(request)
         return _of(file, request)
 

@@ -9,11 +9,15 @@ import { paths } from "@/lib/paths";
 
 const SESSION = "ap_session";
 const API = /^\/(api|docs|ws|openapi\.json|ready|health)(\/|$)/;
-const ONE_THING = /^\/(agents|executions|time-travel)\/(?!new$|compare$)[^/]+$/;
+const ONE_THING = /^\/(agents|executions|time-travel|tools|webhooks)\/(?!new$|compare$)[^/]+$/;
+/** For whoever holds a token of an invitation or of a password. */
+const OPEN: readonly string[] = [paths.login, paths.invitation, paths.newPassword];
 
 let policies: Record<string, string> | undefined;
 
 function policyOf(pathname: string): string | undefined {
+  // The development server adds scripts of its own to every page.
+  if (process.env.NODE_ENV === "development") return undefined;
   policies ??= JSON.parse(readFileSync("policies.json", "utf8")) as Record<string, string>;
   return policies[pathname] ?? policies["/_not-found"];
 }
@@ -21,7 +25,7 @@ function policyOf(pathname: string): string | undefined {
 export function proxy(request: NextRequest): NextResponse {
   const { pathname, search } = request.nextUrl;
   if (API.test(pathname)) return NextResponse.rewrite(new URL(pathname + search, process.env.AGENTPLANE_API_URL ?? "http://localhost:8000"));
-  if (pathname !== paths.login && !request.cookies.has(SESSION)) {
+  if (!OPEN.includes(pathname) && !request.cookies.has(SESSION)) {
     const login = new URL(paths.login, request.url);
     if (pathname !== paths.overview) login.searchParams.set("next", pathname + search);
     return NextResponse.redirect(login, 307);

@@ -37,6 +37,7 @@ def export(tmp_path: Path) -> Path:
         "index.html": "<p>overview</p>",
         "404.html": "<p>nothing here</p>",
         "login.html": "<p>log in</p>",
+        "invitation.html": "<p>join</p>",
         "agents.html": "<p>agents</p>",
         "agents/new.html": "<p>a new agent</p>",
         "agents/_.html": "<p>any agent</p>",
@@ -82,6 +83,7 @@ async def test_who_has_no_session_is_led_to_the_login_and_back(export: Path) -> 
         assert there.status_code == 307
         assert there.headers["location"] == "/login?next=/agents/7%3Ftab%3Dlogs"
         assert (await browser.get("/login", headers=PAGE)).text == "<p>log in</p>"
+        assert (await browser.get("/invitation", headers=PAGE)).text == "<p>join</p>"
 
 
 async def test_files_that_never_change_are_kept_and_compressed(export: Path) -> None:

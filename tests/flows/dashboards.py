@@ -67,6 +67,7 @@ class Dashboard:
             "AGENTPLANE_API": self.platform.url,
             "AGENTPLANE_BUILD": self.kind,
             "AGENTPLANE_DATA": str(self.platform.data),
+            "AGENTPLANE_OUTSIDE": str(self.platform.outside_port),
             "AGENTPLANE_WIRE_PORT": str(self.platform.wire_port),
             "AGENTPLANE_EMAIL": EMAIL,
             "AGENTPLANE_PASSWORD": self.platform.password,

@@ -72,6 +72,7 @@ class LivePlatform:
             "AGENTPLANE_URL": self.url,
             "XDG_CONFIG_HOME": str(self.data.parent / "config"),
             "AGENTPLANE_EXECUTOR_DOCKER_DRIVER": self.docker_driver,
+            "AGENTPLANE_EGRESS_PRIVATE_ALLOW": f"127.0.0.1:{self.outside_port}",
             "AGENTPLANE_BACKEND_REQUESTS_PER_MINUTE": "1000000",
             # Twenty platforms of a test run must not each build it.
             "AGENTPLANE_DASHBOARD": "prebuilt",
@@ -123,6 +124,11 @@ class LivePlatform:
     def wire_port(self) -> int:
         """Where a test puts a piece of network before the dashboard; its origin is allowed too."""
         return self.port(3002)
+
+    @property
+    def outside_port(self) -> int:
+        """The one port of this machine that URLs of users may name: where tests put what is outside."""
+        return self.port(9199)
 
     def stranger(self) -> "Stranger":
         """Somebody who logs in as the administrator."""

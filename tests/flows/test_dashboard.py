@@ -30,6 +30,9 @@ SCENARIOS = (
         "memory",
         "fork",
         "approve",
+        "organisations",
+        "spending",
+        "outside",
         "pages",
     ),
     *(

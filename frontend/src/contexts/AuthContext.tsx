@@ -87,6 +87,8 @@ export function AuthProvider({ children, waiting, ended }: Props) {
         if (event === "logout") leave();
         if (event === "ended") setState((before) => (before.kind === "signed-in" ? { ...before, ended: true } : before));
         if (event === "login") void goOn().catch(() => undefined);
+        // Another tab acts for another organisation; what is shown here is not that one's.
+        if (event === "switch") window.location.reload();
       }),
     [leave, goOn],
   );

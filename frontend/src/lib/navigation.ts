@@ -1,7 +1,7 @@
 /** The navigation as data: six sections. */
 import {
-  Activity, Boxes, Brain, Building2, Clock4, Database, History, KeyRound, LayoutGrid, MonitorSmartphone,
-  ScrollText, ShieldCheck, Users, type LucideIcon,
+  Activity, Bot, Boxes, Brain, Building2, Clock4, Database, History, KeyRound, LayoutGrid, MonitorSmartphone, Scale,
+  ScrollText, ShieldCheck, Users, Wallet, Webhook, Wrench, type LucideIcon,
 } from "lucide-react";
 import { paths } from "@/lib/paths";
 
@@ -44,6 +44,8 @@ export const sections: Section[] = [
     destinations: [
       { title: "Control brain", path: paths.brain, icon: Brain, key: "b", permission: "brain:read" },
       { title: "Services", path: paths.services, icon: Clock4, key: "s", permission: "services:read" },
+      { title: "Tools", path: paths.tools, icon: Wrench, key: "x", permission: "tools:read" },
+      { title: "Webhooks", path: paths.webhooks, icon: Webhook, key: "w", permission: "webhooks:read" },
     ],
   },
   {
@@ -51,12 +53,15 @@ export const sections: Section[] = [
     destinations: [
       { title: "Organisation", path: paths.organisation, icon: Building2, key: "r", permission: "organisations:read" },
       { title: "Members", path: paths.members, icon: Users, key: "u", permission: "members:read" },
+      { title: "Spending", path: paths.spending, icon: Wallet, key: "d", permission: "budgets:read" },
+      { title: "Policy", path: paths.policy, icon: Scale, key: "y", permission: "policies:read" },
     ],
   },
   {
     title: "Security",
     destinations: [
       { title: "API keys", path: paths.apiKeys, icon: KeyRound, key: "k", permission: "api_keys:read" },
+      { title: "Service accounts", path: paths.serviceAccounts, icon: Bot, key: "n", permission: "service_accounts:read" },
       { title: "Sessions", path: paths.sessions, icon: MonitorSmartphone, key: "i" },
       { title: "Audit log", path: paths.audit, icon: ScrollText, key: "l", permission: "audit:read" },
     ],

@@ -4,6 +4,9 @@ const id = encodeURIComponent;
 
 export const paths = {
   login: "/login",
+  /** The token comes after a `#`, which a browser sends to nobody. */
+  invitation: "/invitation",
+  newPassword: "/new-password",
   overview: "/",
   agents: "/agents",
   newAgent: "/agents/new",
@@ -18,8 +21,15 @@ export const paths = {
   memory: "/memory",
   brain: "/brain",
   services: "/services",
+  tools: "/tools",
+  tool: (serverId: string) => `/tools/${id(serverId)}`,
+  webhooks: "/webhooks",
+  webhook: (webhookId: string) => `/webhooks/${id(webhookId)}`,
+  spending: "/spending",
+  policy: "/policy",
   organisation: "/organisation",
   members: "/members",
+  serviceAccounts: "/service-accounts",
   apiKeys: "/api-keys",
   sessions: "/sessions",
   audit: "/audit",
@@ -36,6 +46,11 @@ export const api = {
 /** The last part of an address such as /agents/<id>: a static page is built once for every id. */
 export function lastSegment(pathname: string): string {
   return decodeURIComponent(pathname.replace(/\/+$/, "").split("/").pop() ?? "");
+}
+
+/** An address to pass on, with a token that only the page reads: a browser sends nothing after the `#`. */
+export function linkTo(path: string, token: string): string {
+  return `${window.location.origin}${path}#${token}`;
 }
 
 /** Where to go after a login: only an address of this dashboard. */

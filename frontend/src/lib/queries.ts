@@ -25,14 +25,20 @@ function passing(error: unknown): boolean {
   return error instanceof Unreachable || (error instanceof ApiProblem && (error.status === 429 || error.status >= 502));
 }
 
-/** A list that is read page by page. */
-export function usePages<Item>(queryKey: QueryKey, read: (cursor: string | undefined) => Promise<Page<Item>>, enabled = true) {
+/** A list that is read page by page; `every` says after how many milliseconds it is read again. */
+export function usePages<Item>(
+  queryKey: QueryKey,
+  read: (cursor: string | undefined) => Promise<Page<Item>>,
+  enabled = true,
+  every?: (pages: Page<Item>[] | undefined) => number,
+) {
   const query = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam }) => read(pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last: Page<Item>) => last.next_cursor ?? undefined,
     enabled,
+    ...(every ? { refetchInterval: (held: { state: { data?: { pages: Page<Item>[] } } }) => every(held.state.data?.pages) } : {}),
   });
   const items = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
   return { ...query, items };

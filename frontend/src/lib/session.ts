@@ -16,7 +16,7 @@ interface Token {
 }
 
 /** `ended`: the server knows the session no more, though nobody logged out here. */
-export type SessionEvent = "login" | "logout" | "ended";
+export type SessionEvent = "login" | "logout" | "ended" | "switch";
 type Listener = (event: SessionEvent) => void;
 
 let token: Token | null = null;
@@ -25,7 +25,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 const listeners = new Set<Listener>();
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("agentplane-session");
 
-if (channel) channel.onmessage = (message: MessageEvent<"login" | "logout">) => heard(message.data);
+if (channel) channel.onmessage = (message: MessageEvent<SessionEvent>) => heard(message.data);
 
 /** The access token, if there is one that is still good. */
 export function accessToken(): string | null {
@@ -51,6 +51,11 @@ export function keep(accessTokenValue: string, expiresInSeconds: number): void {
 export function announceLogin(): void {
   channel?.postMessage("login");
   tell("login");
+}
+
+/** Say that the session acts for another organisation: what other tabs show belongs to the one before. */
+export function announceSwitch(): void {
+  channel?.postMessage("switch");
 }
 
 /** Get a new access token; false when there is no session any more. Throws when nobody answers. */
@@ -96,7 +101,7 @@ async function locked(work: () => Promise<boolean>): Promise<boolean> {
 }
 
 function heard(event: SessionEvent): void {
-  if (event !== "login") {
+  if (event === "logout" || event === "ended") {
     token = null;
     clearTimeout(timer);
   }

@@ -4,6 +4,7 @@ import { useEffect, useState, type ReactNode } from "react";
 import { CommandPalette } from "@/components/shell/CommandPalette";
 import { KeyboardHelp } from "@/components/shell/KeyboardHelp";
 import { Sidebar } from "@/components/shell/Sidebar";
+import { StoppedBanner } from "@/components/shell/StoppedBanner";
 import { TopBar } from "@/components/shell/TopBar";
 import { useShortcuts } from "@/components/shell/useShortcuts";
 import { Waiting } from "@/components/shell/Waiting";
@@ -44,6 +45,7 @@ function Frame({ children }: { children: ReactNode }) {
       <Sidebar open={menu} onClose={() => setMenu(false)} onSearch={() => setPalette(true)} />
       <div className="flex min-w-0 grow flex-col md:pl-56">
         <TopBar onMenu={() => setMenu(true)} onSearch={() => setPalette(true)} onHelp={() => setHelp(true)} />
+        <StoppedBanner />
         <main id="content" tabIndex={-1} className="mx-auto w-full max-w-[96rem] grow px-4 py-5 outline-none md:px-6">
           {needed && !may(needed) ? <Forbidden permission={needed} /> : children}
         </main>

@@ -4,6 +4,7 @@ import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useEffect } from "react";
 import { Logo } from "@/components/shell/Logo";
+import { OrganisationMenu } from "@/components/shell/OrganisationMenu";
 import { ThemeSwitch } from "@/components/shell/ThemeSwitch";
 import { IconButton } from "@/components/ui/Button";
 import { useAuth } from "@/contexts/AuthContext";
@@ -18,7 +19,7 @@ interface Props {
 }
 
 export function Sidebar({ open, onClose, onSearch }: Props) {
-  const { me, logOut } = useAuth();
+  const { logOut } = useAuth();
   useEffect(() => {
     if (!open) return;
     const close = (event: KeyboardEvent) => event.key === "Escape" && onClose();
@@ -46,11 +47,8 @@ export function Sidebar({ open, onClose, onSearch }: Props) {
           <kbd className="ml-auto font-sans text-2xs">⌘K</kbd>
         </button>
         <Sections />
-        <footer className="flex items-center gap-1 border-t border-line p-2.5">
-          <div className="min-w-0 grow">
-            <p className="truncate font-medium" title={me.organisation_slug}>{me.organisation_name}</p>
-            <p className="truncate text-2xs text-muted" title={me.label}>{me.label}</p>
-          </div>
+        <footer className="flex items-center gap-0.5 border-t border-line p-2">
+          <OrganisationMenu />
           <ThemeSwitch />
           <IconButton label="Log out" onClick={() => void logOut()}><LogOut /></IconButton>
         </footer>

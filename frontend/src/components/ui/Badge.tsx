@@ -15,9 +15,9 @@ const TONES: Record<Tone, { chip: string; dot: string }> = {
 };
 
 const STATES: Record<string, Tone> = {
-  running: "ok", ready: "ok", healthy: "ok", succeeded: "ok", approved: "ok", active: "ok",
+  running: "ok", ready: "ok", healthy: "ok", succeeded: "ok", approved: "ok", active: "ok", enabled: "ok", delivered: "ok",
   pending: "neutral", stopped: "neutral", queued: "neutral", cancelled: "neutral", exited: "neutral",
-  not_in_this_mode: "neutral", not_in_this_version: "neutral", revoked: "neutral", expired: "warn",
+  not_in_this_mode: "neutral", not_in_this_version: "neutral", revoked: "neutral", disabled: "neutral", proposed: "warn", expired: "warn",
   starting: "accent", scheduled: "accent", stopping: "accent", draining: "accent",
   degraded: "warn", silent: "warn", suspended: "warn", waiting_for_approval: "warn", waiting_for_input: "warn",
   waiting_for_child: "accent", cordoned: "warn",

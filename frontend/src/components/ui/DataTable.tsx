@@ -74,7 +74,7 @@ export function DataTable<Row extends RowData>({ columns, data, rowId, href, onO
   }
 
   return (
-    <div ref={scroller} className={cx("overflow-x-auto", virtual && "max-h-[calc(100dvh-13rem)] overflow-y-auto")}>
+    <div ref={scroller} className={cx("relative overflow-x-auto", virtual && "max-h-[calc(100dvh-13rem)] overflow-y-auto")}>
       <table className="w-full border-collapse text-left" aria-label={label} aria-rowcount={rows.length}>
         <thead className="sticky top-0 z-10 bg-panel">
           {table.getHeaderGroups().map((group) => (

@@ -9,6 +9,7 @@ import { AgentActions } from "@/features/agents/AgentActions";
 import { ConfigurationTab } from "@/features/agents/ConfigurationTab";
 import { EventsTab } from "@/features/agents/EventsTab";
 import { LogsTab } from "@/features/agents/LogsTab";
+import { MasksTab } from "@/features/agents/MasksTab";
 import { MetricsTab } from "@/features/agents/MetricsTab";
 import { OverviewTab } from "@/features/agents/OverviewTab";
 import { useAgent, type Tagged } from "@/features/agents/queries";
@@ -22,6 +23,7 @@ const TABS: Tab[] = [
   { id: "logs", title: "Logs" },
   { id: "events", title: "Events" },
   { id: "metrics", title: "Metrics" },
+  { id: "masks", title: "Masks" },
   { id: "versions", title: "Versions" },
   { id: "configuration", title: "Configuration" },
 ];
@@ -63,6 +65,7 @@ function Shown({ tab, tagged }: { tab: string; tagged: Tagged }) {
   if (tab === "logs") return <LogsTab agentId={agent.id} />;
   if (tab === "events") return <EventsTab agentId={agent.id} />;
   if (tab === "metrics") return <MetricsTab agent={agent} />;
+  if (tab === "masks") return <MasksTab agent={agent} />;
   if (tab === "versions") return <VersionsTab agent={agent} />;
   if (tab === "configuration") return <ConfigurationTab tagged={tagged} />;
   return <OverviewTab agent={agent} />;

@@ -1,55 +1,22 @@
 "use client";
 import { Plus } from "lucide-react";
 import { useState } from "react";
-import type { ApiKey } from "@/api/types";
-import { Chip, StateBadge } from "@/components/ui/Badge";
-import { Button } from "@/components/ui/Button";
-import { columnsOf, DataTable } from "@/components/ui/DataTable";
-import { Confirm } from "@/components/ui/Dialog";
+import { Guarded } from "@/components/ui/Guarded";
 import { PageHeader, Panel } from "@/components/ui/Panel";
 import { Empty, View } from "@/components/ui/states";
-import { Time } from "@/components/ui/Time";
 import { useAuth } from "@/contexts/AuthContext";
+import { useServiceAccounts } from "@/features/apikeys/accounts";
+import { KeyTable } from "@/features/apikeys/KeyTable";
 import { MakeKey } from "@/features/apikeys/MakeKey";
-import { useApiKeys, useRevokeKey } from "@/features/apikeys/queries";
-
-const column = columnsOf<ApiKey>();
-
-function stateOf(key: ApiKey): string {
-  if (key.revoked_at) return "revoked";
-  return key.expires_at && Date.parse(key.expires_at) < Date.now() ? "expired" : "active";
-}
+import { useApiKeys } from "@/features/apikeys/queries";
 
 export function ApiKeysPage() {
   const { may } = useAuth();
   const keys = useApiKeys();
-  const revoke = useRevokeKey();
+  const accounts = useServiceAccounts(may("service_accounts:read"));
+  const names = new Map(accounts.items?.map((each) => [each.id, each.name]));
   const [making, setMaking] = useState(false);
-  const [target, setTarget] = useState<ApiKey | null>(null);
-  const make = may("api_keys:write") && <Button kind="primary" onClick={() => setMaking(true)}><Plus aria-hidden /> New key</Button>;
-  const columns = column.columns([
-    column.accessor("name", { header: "Name", sortFn: "text", cell: ({ getValue }) => <span className="font-medium">{getValue()}</span> }),
-    column.accessor((key) => stateOf(key), { id: "state", header: "State", sortFn: "text", cell: ({ getValue }) => <StateBadge state={getValue()} /> }),
-    column.accessor("prefix", { header: "Key", enableSorting: false, cell: ({ getValue }) => <code className="font-mono text-2xs text-muted">{getValue()}…</code> }),
-    column.accessor("scopes", {
-      header: "May",
-      enableSorting: false,
-      cell: ({ getValue }) => (
-        <span className="flex gap-1" title={getValue().join("\n")}>
-          {getValue().slice(0, 2).map((scope: string) => <Chip key={scope}>{scope}</Chip>)}
-          {getValue().length > 2 && <Chip>+{getValue().length - 2}</Chip>}
-        </span>
-      ),
-    }),
-    column.accessor("last_used_at", { header: "Last used", sortFn: "text", cell: ({ getValue }) => <Time at={getValue()} missing="never" /> }),
-    column.accessor("expires_at", { header: "Expires", sortFn: "text", cell: ({ getValue }) => <Time at={getValue()} missing="never" /> }),
-    column.display({
-      id: "revoke",
-      header: "",
-      cell: ({ row: { original: key } }) =>
-        may("api_keys:write") && stateOf(key) === "active" ? <Button kind="quiet" aria-label={`Revoke ${key.name}`} onClick={() => setTarget(key)}>Revoke</Button> : null,
-    }),
-  ]);
+  const make = <Guarded needs="api_keys:write" kind="primary" onClick={() => setMaking(true)}><Plus aria-hidden /> New key</Guarded>;
   return (
     <>
       <PageHeader title="API keys" subtitle="For programs. A key may do at most what its maker may." actions={make} />
@@ -57,7 +24,7 @@ export function ApiKeysPage() {
         <View query={{ ...keys, data: keys.items }} rows={4}>
           {(items) =>
             items.length > 0 ? (
-              <DataTable label="API keys" columns={columns} data={items} rowId={(key) => key.id} wideOnly={["prefix", "scopes", "expires_at"]} more={{ has: keys.hasNextPage, busy: keys.isFetchingNextPage, load: () => void keys.fetchNextPage() }} />
+              <KeyTable label="API keys" keys={items} accounts={names} more={{ has: keys.hasNextPage, busy: keys.isFetchingNextPage, load: () => void keys.fetchNextPage() }} />
             ) : (
               <Empty title="No keys yet" command="agentplane api-keys create ci --scope agents:read" action={make} />
             )
@@ -65,19 +32,6 @@ export function ApiKeysPage() {
         </View>
       </Panel>
       <MakeKey open={making} onClose={() => setMaking(false)} />
-      <Confirm
-        open={target !== null}
-        onClose={() => setTarget(null)}
-        title={`Revoke ${target?.name}?`}
-        action="Revoke"
-        danger
-        onConfirm={() => {
-          if (target) revoke.mutate(target.id);
-          setTarget(null);
-        }}
-      >
-        Whatever uses it is refused within a second. It cannot be brought back; a new one can be made.
-      </Confirm>
     </>
   );
 }

@@ -1,9 +1,17 @@
-/** API keys: made, listed, revoked. */
+/** API keys: made, listed, rotated, revoked. */
 import { useMutation, useQueryClient, type InfiniteData } from "@tanstack/react-query";
 import type { ApiKey, CreatedApiKey, Page } from "@/api/types";
 import { useToasts } from "@/components/ui/Toasts";
 import { body, client } from "@/lib/api";
 import { usePages } from "@/lib/queries";
+
+export interface NewKey {
+  name: string;
+  scopes: string[];
+  days: number | null;
+  /** The service account that it stands for; null: whoever makes it. */
+  account: string | null;
+}
 
 export function useApiKeys() {
   return usePages<ApiKey>(["api-keys"], (cursor) => body(client.GET("/api/v1/api-keys", { params: { query: { limit: 100, cursor } } })));
@@ -12,8 +20,27 @@ export function useApiKeys() {
 export function useMakeKey() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: ({ name, scopes, days, key }: { name: string; scopes: string[]; days: number | null; key: string }) =>
-      body<CreatedApiKey>(client.POST("/api/v1/api-keys", { params: { header: { "idempotency-key": key } }, body: { name, scopes, expires_in_days: days } })),
+    mutationFn: ({ name, scopes, days, account, key }: NewKey & { key: string }) =>
+      body<CreatedApiKey>(
+        client.POST("/api/v1/api-keys", {
+          params: { header: { "idempotency-key": key } },
+          body: { name, scopes, expires_in_days: days, service_account_id: account },
+        }),
+      ),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["api-keys"] }),
+  });
+}
+
+export function useRotateKey() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, overlap, key }: { id: string; overlap: number; key: string }) =>
+      body<CreatedApiKey>(
+        client.POST("/api/v1/api-keys/{api_key_id}/rotate", {
+          params: { path: { api_key_id: id }, header: { "idempotency-key": key } },
+          body: { overlap_seconds: overlap },
+        }),
+      ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["api-keys"] }),
   });
 }

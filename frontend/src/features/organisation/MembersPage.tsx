@@ -1,16 +1,19 @@
 "use client";
-import { Plus, Trash2 } from "lucide-react";
+import { KeyRound, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { Member } from "@/api/types";
 import { Chip, StateBadge } from "@/components/ui/Badge";
+import { useMembers } from "@/components/ui/Actor";
 import { Button, IconButton } from "@/components/ui/Button";
 import { Confirm } from "@/components/ui/Dialog";
+import { Guarded } from "@/components/ui/Guarded";
 import { PageHeader, Panel } from "@/components/ui/Panel";
 import { Empty, View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
 import { useAuth } from "@/contexts/AuthContext";
 import { Invite } from "@/features/organisation/Invite";
-import { ROLES, useInvitations, useMemberChanges, useMembers, useWithdraw, type Role } from "@/features/organisation/queries";
+import { ResetPassword } from "@/features/organisation/ResetPassword";
+import { ROLE_MEANINGS, ROLES, useInvitations, useMemberChanges, useWithdraw, type Role } from "@/features/organisation/queries";
 
 export function MembersPage() {
   const { me, may } = useAuth();
@@ -21,9 +24,10 @@ export function MembersPage() {
   const withdraw = useWithdraw();
   const [inviting, setInviting] = useState(false);
   const [target, setTarget] = useState<Member | null>(null);
+  const [resetting, setResetting] = useState<Member | null>(null);
   return (
     <>
-      <PageHeader title="Members" subtitle="Who belongs to the organisation, and what their role lets them do." actions={change && <Button kind="primary" onClick={() => setInviting(true)}><Plus aria-hidden /> Invite</Button>} />
+      <PageHeader title="Members" subtitle="Who belongs to the organisation, and what their role lets them do." actions={<Guarded needs="members:write" kind="primary" onClick={() => setInviting(true)}><Plus aria-hidden /> Invite</Guarded>} />
       <div className="grid gap-4">
         <Panel>
           <View query={members} rows={3}>
@@ -42,10 +46,11 @@ export function MembersPage() {
                         <select aria-label={`Role of ${member.email}`} className="field h-7.5 w-auto" value={member.role} onChange={(event) => setRole.mutate({ userId: member.user_id, role: event.target.value as Role })}>
                           {ROLES.map((role) => <option key={role} value={role}>{role}</option>)}
                         </select>
+                        <IconButton label={`Let ${member.email} set a new password`} onClick={() => setResetting(member)}><KeyRound /></IconButton>
                         <IconButton label={`Remove ${member.email}`} onClick={() => setTarget(member)}><Trash2 /></IconButton>
                       </>
                     ) : (
-                      <Chip tone="accent">{member.role}</Chip>
+                      <Chip tone="accent" title={ROLE_MEANINGS[member.role as Role]}>{member.role}</Chip>
                     )}
                   </li>
                 ))}
@@ -64,13 +69,13 @@ export function MembersPage() {
                         <span className="min-w-0 grow truncate">{invitation.email}</span>
                         <Chip>{invitation.role}</Chip>
                         <StateBadge state={invitation.state === "open" ? "pending" : invitation.state} />
-                        <span className="text-xs text-muted">until <Time at={invitation.expires_at} /></span>
+                        <span className="text-xs text-muted">{invitation.state === "open" ? <>ends <Time at={invitation.expires_at} /></> : <>made <Time at={invitation.created_at} /></>}</span>
                         {invitation.state === "open" && <Button kind="quiet" onClick={() => withdraw.mutate(invitation.id)}>Withdraw</Button>}
                       </li>
                     ))}
                   </ul>
                 ) : (
-                  <Empty title="No invitations">An invited person joins with a token that you pass on.</Empty>
+                  <Empty title="No invitations" command="agentplane invitations create ann@example.com --role developer">An invited person joins by a link that you pass on.</Empty>
                 )
               }
             </View>
@@ -78,6 +83,7 @@ export function MembersPage() {
         )}
       </div>
       <Invite open={inviting} onClose={() => setInviting(false)} />
+      <ResetPassword member={resetting} onClose={() => setResetting(null)} />
       <Confirm
         open={target !== null}
         onClose={() => setTarget(null)}

@@ -7,6 +7,7 @@ import { PageHeader, Panel } from "@/components/ui/Panel";
 import { View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
 import { useToasts } from "@/components/ui/Toasts";
+import { ChangePassword } from "@/features/sessions/ChangePassword";
 import { body, client } from "@/lib/api";
 import { plural } from "@/lib/format";
 
@@ -24,28 +25,31 @@ export function SessionsPage() {
   return (
     <>
       <PageHeader
-        title="Sessions"
-        subtitle="Where you are signed in."
+        title="Sessions and password"
+        subtitle="Where you are signed in, and the password you sign in with."
         actions={<Button busy={endOthers.isPending} disabled={(sessions.data?.length ?? 0) < 2} onClick={() => endOthers.mutate()}>End all others</Button>}
       />
-      <Panel>
-        <View query={sessions} rows={3}>
-          {(all) => (
-            <ul className="divide-y divide-line">
-              {all.map((session) => (
-                <li key={session.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 py-2">
-                  <span className="min-w-0 grow">
-                    <span className="flex items-center gap-2 font-medium" title={session.user_agent ?? ""}>{device(session.user_agent)} {session.current && <Chip tone="ok">this one</Chip>}</span>
-                    <span className="block text-xs text-muted">{session.ip ?? "unknown address"} · {session.organisation_slug} · since <Time at={session.created_at} /></span>
-                  </span>
-                  <span className="text-xs text-muted">used <Time at={session.last_used_at} /></span>
-                  {!session.current && <Button kind="quiet" onClick={() => end.mutate(session.id)}>End</Button>}
-                </li>
-              ))}
-            </ul>
-          )}
-        </View>
-      </Panel>
+      <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_24rem]">
+        <Panel title="Sessions">
+          <View query={sessions} rows={3}>
+            {(all) => (
+              <ul className="divide-y divide-line">
+                {all.map((session) => (
+                  <li key={session.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 py-2">
+                    <span className="min-w-0 grow">
+                      <span className="flex items-center gap-2 font-medium" title={session.user_agent ?? ""}>{device(session.user_agent)} {session.current && <Chip tone="ok">this one</Chip>}</span>
+                      <span className="block text-xs text-muted">{session.ip ?? "unknown address"} · {session.organisation_slug} · since <Time at={session.created_at} /></span>
+                    </span>
+                    <span className="text-xs text-muted">used <Time at={session.last_used_at} /></span>
+                    {!session.current && <Button kind="quiet" onClick={() => end.mutate(session.id)}>End</Button>}
+                  </li>
+                ))}
+              </ul>
+            )}
+          </View>
+        </Panel>
+        <ChangePassword />
+      </div>
     </>
   );
 }

@@ -1,0 +1,103 @@
+// What is outside of the platform: an MCP server and its tools' effects, and a webhook whose endpoint first fails.
+// Both are real, on the one port of this machine that the platform may call (AGENTPLANE_OUTSIDE).
+import { createServer } from "node:http";
+import { logIn, origin } from "./browser.mjs";
+import { assert, until } from "./expect.mjs";
+
+const port = Number(process.env.AGENTPLANE_OUTSIDE);
+const TOOLS = [
+  { name: "lookup", description: "What is known of a customer.", inputSchema: { type: "object", properties: { customer: { type: "string" } } }, annotations: { readOnlyHint: true } },
+  { name: "refund", description: "Pay money back.", inputSchema: { type: "object", properties: { amount: { type: "number" } } } },
+];
+
+export default async function outside({ open }) {
+  const world = { status: 500, heard: [], authorizations: new Set() };
+  const server = createServer((request, answer) => void serve(world, request, answer)).listen(port, "127.0.0.1");
+  try {
+    const { page } = await open();
+    await logIn(page);
+    await tools(page, world);
+    await webhooks(page, world);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+async function serve(world, request, answer) {
+  let text = "";
+  for await (const part of request) text += part;
+  if (request.url === "/hook") {
+    world.heard.push({ signature: request.headers["webhook-signature"], body: JSON.parse(text) });
+    answer.writeHead(world.status).end();
+    return;
+  }
+  world.authorizations.add(request.headers.authorization);
+  const asked = text ? JSON.parse(text) : {};
+  const results = { initialize: { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "crm", version: "1" } }, "tools/list": { tools: TOOLS } };
+  if (asked.id === undefined) answer.writeHead(202).end();
+  else if (results[asked.method]) answer.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: asked.id, result: results[asked.method] }));
+  else answer.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: asked.id, error: { code: -32601, message: "there is no such method" } }));
+}
+
+async function tools(page, world) {
+  const name = `crm-${Date.now().toString(36)}`;
+  await page.goto(`${origin}/tools`);
+  await page.getByRole("button", { name: "Register a server" }).first().click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Address").fill("https://127.0.0.1/mcp");
+  await page.getByLabel("Credentials").fill("Bearer not to be seen");
+  await page.getByRole("dialog").getByRole("button", { name: "Register" }).click();
+  await page.getByText(/may not be called/).waitFor();
+  assert.equal(await page.getByLabel("Credentials").inputValue(), "Bearer not to be seen");
+  await page.getByLabel("Address").fill(`http://127.0.0.1:${port}/mcp`);
+  await page.getByRole("dialog").getByRole("button", { name: "Register" }).click();
+  await page.waitForURL(/\/tools\/[0-9a-f-]{36}$/);
+  const refund = page.locator("[data-tool=refund]");
+  await refund.waitFor();
+  assert.ok(world.authorizations.has("Bearer not to be seen"));
+  assert.ok(!(await page.content()).includes("not to be seen"), "the credentials are shown");
+  await page.getByLabel("Effect of refund").selectOption("irreversible");
+  await refund.getByText("your word").waitFor();
+  await page.reload();
+  await refund.getByText("your word").waitFor();
+  await page.getByRole("button", { name: "Forget this server" }).click();
+  await page.getByRole("dialog").getByRole("textbox").fill(name);
+  await page.getByRole("button", { name: "Forget it" }).click();
+  await page.waitForURL(`${origin}/tools`);
+}
+
+async function webhooks(page, world) {
+  await page.goto(`${origin}/webhooks`);
+  await page.getByRole("button", { name: "New webhook" }).first().click();
+  await page.getByLabel("Address").fill(`http://127.0.0.1:${port}/hook`);
+  await page.getByLabel("Description").fill("of the tests");
+  await page.getByLabel("Events").fill("webhook.disabled");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Make webhook" }).click();
+  assert.match((await page.locator("[data-once] pre").innerText()).trim(), /^whsec_/);
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.waitForURL(/\/webhooks\/[0-9a-f-]{36}$/);
+
+  await page.getByRole("button", { name: "Send a test" }).click();
+  const delivery = page.locator("[data-delivery]").first();
+  await delivery.getByText("1 try").waitFor();
+  await delivery.getByRole("button").first().click();
+  await delivery.getByText("500", { exact: true }).waitFor();
+  world.status = 204;
+  await delivery.getByRole("button", { name: "Send again" }).click();
+  await page.locator("[data-delivery=delivered]").waitFor();
+  await until(() => world.heard.length === 2, "it was not sent twice");
+  assert.equal(world.heard[1].body.type, "webhook.test");
+  assert.ok(world.heard.every((each) => each.signature?.startsWith("v1,")));
+
+  await page.getByRole("button", { name: "New secret" }).click();
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page.locator("[data-once] pre").waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "Switch off" }).click();
+  await page.locator("h1 [data-state=disabled]").waitFor();
+  await page.getByRole("button", { name: "Delete the webhook" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete it" }).click();
+  await page.waitForURL(`${origin}/webhooks`);
+}
