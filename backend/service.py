@@ -42,6 +42,7 @@ from services.contracts.bulk_forks import BulkForksClient
 from services.contracts.control_brain import ControlBrainClient
 from services.contracts.event_processor import EventProcessorClient
 from services.contracts.log_processor import LogProcessorClient
+from services.contracts.memory_forks import MemoryForksClient
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.metrics_collector import MetricsCollectorClient
 from services.contracts.node_manager import NodeManagerClient
@@ -95,7 +96,7 @@ def build(resources: Resources) -> Backend:
 
 def _time_travel(resources: Resources, executions: Executions, clients: Clients) -> TimeTravel:
     gateway, bulk = resources.client(TimeTravelClient), BulkForks(resources.client(BulkForksClient))
-    return TimeTravel(executions, gateway, clients.observability, bulk)
+    return TimeTravel(executions, gateway, clients.observability, bulk, resources.client(MemoryForksClient))
 
 
 def _agents(resources: Resources, nodes: Nodes, waking: Waking) -> tuple[Agents, AgentChanges, Bundles]:

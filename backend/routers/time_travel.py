@@ -12,6 +12,7 @@ from backend.permissions import Principal, require
 from backend.routing import Limit, TheBackend, api_router
 from services.chassis.contract import Request as RequestBody
 from services.contracts.executions import Execution
+from services.contracts.memory_forks import MemoryChange, Promoted
 from services.contracts.steps import StepDetail
 from services.contracts.time_travel import (
     Branch,
@@ -28,6 +29,8 @@ from services.contracts.time_travel import (
 router = api_router("/time-travel", "time travel")
 Reader = Annotated[Principal, require("executions:read")]
 Forker = Annotated[Principal, require("executions:fork")]
+MemoryReader = Annotated[Principal, require("memory:read")]
+MemoryWriter = Annotated[Principal, require("memory:write")]
 Seq = Annotated[int, Path(ge=0, le=2_147_483_647)]
 AfterSeq = Annotated[int, Query(ge=0, le=2_147_483_647, description="only what came after it")]
 Version = Annotated[
@@ -119,6 +122,28 @@ async def decide_divergence(
 async def calibrate_execution(execution_id: UUID, principal: Forker, backend: TheBackend) -> Execution:
     """Replay it once, at no cost, and propose masks for the dates and ids that changed meanwhile."""
     return await backend.time_travel.calibrate(principal, execution_id)
+
+
+@router.get("/executions/{execution_id}/memory", summary="Show what a fork did to memory")
+async def list_fork_memory(
+    execution_id: UUID, principal: MemoryReader, backend: TheBackend
+) -> list[MemoryChange]:
+    """What a fork or replay remembered, changed and forgot: kept apart, and seen by nobody else."""
+    await backend.executions.get(principal.org_id, execution_id)
+    return await backend.time_travel.memory(principal, execution_id)
+
+
+@router.post("/executions/{execution_id}/memory/promote", summary="Promote a fork's memory")
+async def promote_fork_memory(execution_id: UUID, principal: MemoryWriter, backend: TheBackend) -> Promoted:
+    """Make what a fork remembered, changed and forgot that of its agent's own memory."""
+    return await backend.time_travel.promote_memory(principal, execution_id)
+
+
+@router.delete("/executions/{execution_id}/memory", status_code=204, summary="Discard a fork's memory")
+async def discard_fork_memory(execution_id: UUID, principal: MemoryWriter, backend: TheBackend) -> None:
+    """Forget what a fork did to memory; the agent's own stays as it is."""
+    await backend.executions.get(principal.org_id, execution_id)
+    await backend.time_travel.discard_memory(principal, execution_id)
 
 
 @router.get("/agents/{agent_id}/masks", summary="List masks")

@@ -6,9 +6,10 @@ from backend.permissions import Principal
 from backend.schemas.agents import Agent
 from backend.services.bulk_forks import BulkForks
 from backend.services.executions import Executions
-from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.errors import Forbidden, IllegalState, Invalid, NotFound
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.executions import Execution
+from services.contracts.memory_forks import MemoryChange, MemoryForksClient, Promoted
 from services.contracts.time_travel import (
     Branch,
     Comparison,
@@ -33,8 +34,10 @@ class TimeTravel:
         gateway: TimeTravelClient,
         journal: AgentObservabilityClient,
         bulk: BulkForks,
+        memory: MemoryForksClient,
     ) -> None:
         self.bulk = bulk
+        self._memory = memory
         self._executions = executions
         self._gateway = gateway
         self._journal = journal
@@ -73,6 +76,21 @@ class TimeTravel:
     async def decide(self, principal: Principal, execution_id: UUID, decision: Decision) -> Execution:
         """Say what a diverged execution that waits is to do."""
         return await self._gateway.decide(principal.org_id, execution_id, decision, principal.actor)
+
+    async def memory(self, principal: Principal, execution_id: UUID) -> list[MemoryChange]:
+        """What a fork did to memory."""
+        return await self._memory.changes(principal.org_id, execution_id)
+
+    async def promote_memory(self, principal: Principal, execution_id: UUID) -> Promoted:
+        """Make a fork's changes of memory its agent's own; one that still runs may change more."""
+        execution = await self._executions.get(principal.org_id, execution_id)
+        if not execution.status.terminal:
+            raise IllegalState(f"execution {execution_id} is {execution.status}; it may change memory yet")
+        return await self._memory.promote(principal.org_id, execution_id, principal.actor)
+
+    async def discard_memory(self, principal: Principal, execution_id: UUID) -> None:
+        """Forget what a fork did to memory."""
+        await self._memory.discard(principal.org_id, execution_id)
 
     async def calibrate(self, principal: Principal, execution_id: UUID) -> Execution:
         """Replay an execution to learn which places of its requests change."""

@@ -19,6 +19,7 @@ from agentplane_cli import (
     deploying,
     doctor,
     executions,
+    fork_memory,
     install,
     invitations,
     logs,
@@ -86,6 +87,7 @@ app.command()(time_travel.diff)
 app.command()(time_travel.tree)
 app.command()(time_travel.decide)
 app.add_typer(time_travel.masks, name="masks")
+app.add_typer(fork_memory.app, name="fork-memory")
 app.add_typer(memory.app, name="memory")
 app.add_typer(mcp_servers.app, name="mcp-servers")
 app.add_typer(approvals.app, name="approvals")

@@ -19,6 +19,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.types import Receive, Scope
 
+from services.agent_gateway.agent_memory import AgentMemory
 from services.agent_gateway.calls import Call
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.recorder import Recorder
@@ -32,7 +33,6 @@ from services.chassis.contract import rfc3339
 from services.chassis.errors import Invalid, Malformed, MethodNotAllowed, NotFound, PlatformError
 from services.contracts.agents import Cause
 from services.contracts.memories import ListMemories, PatchMemory, SearchMemories, WriteMemory
-from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.steps import StepKind
 
 MEMORY = "/v1/memory"
@@ -47,9 +47,7 @@ M = TypeVar("M", bound=BaseModel)
 class MemoryDoor:
     """Answers an agent's memory calls, and records each of them."""
 
-    def __init__(
-        self, memory: MemoryVectorEngineClient, gates: Gates, recorder: Recorder, clock: Clock
-    ) -> None:
+    def __init__(self, memory: AgentMemory, gates: Gates, recorder: Recorder, clock: Clock) -> None:
         self._memory = memory
         self._gates = gates
         self._recorder = recorder
@@ -109,7 +107,7 @@ class MemoryDoor:
             case "POST", "search":
                 given = _at(call, self._body(call)) | {"agent_id": str(call.holder.agent_id)}
                 asked = _parsed(SearchMemories, given)
-                return _json(200, await self._memory.search(call.holder.org_id, asked))
+                return _json(200, await self._memory.search(call, asked))
             case "GET", "":
                 return await self._list(call, query)
             case "GET" | "PATCH" | "DELETE", _ if rest and "/" not in rest:
@@ -124,36 +122,28 @@ class MemoryDoor:
             "source_execution_id": str(call.active.id) if call.active else None,
             "source_step_id": str(call.id) if call.active else None,
         }
-        actor = f"agent:{call.holder.agent_id}"
-        memory = _parsed(WriteMemory, given)
-        return _json(201, await self._memory.write(call.holder.org_id, memory, actor))
+        return _json(201, await self._memory.write(call, _parsed(WriteMemory, given)))
 
     async def _list(self, call: Call, query: Mapping[str, list[str]]) -> Answer:
         allowed = {"limit", "cursor", "thread_id", "user_id", "as_of"}
         if unknown := set(query) - allowed:
             raise Invalid(f"{sorted(unknown)[0]} is not a parameter of this list")
-        holder = call.holder
         given = _at(call, {name: values[-1] for name, values in query.items()})
-        wanted = _parsed(ListMemories, given | {"agent_id": str(holder.agent_id)})
-        return _json(200, await self._memory.list_memories(holder.org_id, wanted))
+        wanted = _parsed(ListMemories, given | {"agent_id": str(call.holder.agent_id)})
+        return _json(200, await self._memory.listed(call, wanted))
 
     async def _one(self, method: str, named: str, call: Call) -> Answer:
-        holder = call.holder
         try:
             memory_id = UUID(named)
         except ValueError:
             raise NotFound(f"there is no memory {named[:80]}") from None
         if method == "GET":
-            return _json(200, await self._memory.get(holder.org_id, memory_id, reader=holder.agent_id))
+            return _json(200, await self._memory.get(call, memory_id))
         if method == "DELETE":
-            await self._memory.delete(holder.org_id, memory_id, writer=holder.agent_id)
+            await self._memory.delete(call, memory_id)
             return 200, orjson.dumps({"id": str(memory_id), "deleted": True})
         change = _parsed(PatchMemory, self._body(call))
-        actor = f"agent:{holder.agent_id}"
-        changed = await self._memory.patch(
-            holder.org_id, memory_id, change, actor=actor, writer=holder.agent_id
-        )
-        return _json(200, changed)
+        return _json(200, await self._memory.patch(call, memory_id, change))
 
     def _body(self, call: Call) -> dict[str, Any]:
         try:

@@ -4,6 +4,7 @@ from typing import Any
 
 from services.agent_gateway import key_loops
 from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.agent_memory import AgentMemory
 from services.agent_gateway.bulk.advancing import Advancing
 from services.agent_gateway.bulk.bulk_store import BulkStore
 from services.agent_gateway.bulk.bulks import Bulks
@@ -55,6 +56,7 @@ from services.chassis.service import Service, every, on
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import AGENT_EVENTS
 from services.contracts.control_brain import ControlBrainClient
+from services.contracts.memory_forks import MemoryForksClient
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.node_manager import NodeManagerClient
 from services.contracts.secrets_manager import SecretsManagerClient
@@ -83,10 +85,12 @@ def build(resources: Resources) -> Gateway:
     redaction = Redaction(Redactor(_own_secret(resources)), spending.policies.redactions)
     recorder = Recorder(journal, gates, clock, spending.prices, settings.journal_seconds, redaction)
     calls = ModelCalls(gates, upstreams, recorder, redaction, clock, settings.max_call_bytes)
-    memory = MemoryDoor(resources.client(MemoryVectorEngineClient), gates, recorder, clock)
+    engine = resources.client(MemoryVectorEngineClient)
+    own_memory = AgentMemory(engine, resources.client(MemoryForksClient))
+    memory = MemoryDoor(own_memory, gates, recorder, clock)
     results = ResultDoor(active, queue, dispatcher, settings.max_call_bytes)
     waiting = Waiting(active, dispatcher.transitions, watchers)
-    tools = Toolbox(resources, settings, gates, spending.policies, recorder, waiting)
+    tools = Toolbox(resources, settings, gates, spending.policies, recorder, waiting, own_memory)
     doors: list[Door] = [ModelDoor(calls, upstreams, clock), memory, results, *tools.doors]
     nodes = resources.client(NodeManagerClient)
     keeping = Keeping(queue, changes, dispatcher, jobs, keys, endpoints, active, nodes, settings.gone_seconds)
@@ -110,7 +114,7 @@ def build(resources: Resources) -> Gateway:
         time_travel=travel,
         fidelities=Fidelities(FidelityStore(resources.db), journal, recorder),
         bulks=Bulks(bulk_store, Selecting(executions, journal), journal, spending, bulk_work),
-        memory=resources.client(MemoryVectorEngineClient),
+        memory=engine,
         egress=EgressProxy(keys, active, gates, recorder, guard, clock, idle),
         clock=clock,
     )

@@ -68,6 +68,9 @@ class ReplayPlan(Contract):
     calibrate: bool = Field(
         False, description="propose masks for what changed, and go on as if they were approved"
     )
+    memory_of: UUID | None = Field(
+        None, description="of a child: the fork above it, whose changes of memory it sees and adds to"
+    )
     child: "ReplayPlan | None" = Field(
         None,
         description="of the child that the step `at_step` calls, when a child was forked within its parent",

@@ -29,6 +29,8 @@ from services.memory_vector_engine.backfill import Backfill
 from services.memory_vector_engine.drafts import draft_of
 from services.memory_vector_engine.embeddings import Embeddings
 from services.memory_vector_engine.exchange import draft_of_exported, exported
+from services.memory_vector_engine.forks.overlay import Overlay
+from services.memory_vector_engine.forks.overlay_store import OverlayStore
 from services.memory_vector_engine.graph_store import GraphStore
 from services.memory_vector_engine.housekeeping_store import HousekeepingStore
 from services.memory_vector_engine.reading_store import ReadingStore
@@ -70,6 +72,7 @@ class Memories:
         self._searcher = Searcher(db, settings, embeddings, sizes, journal, clock)
         self._weighing = weighing
         self.backfill = backfill
+        self.overlay = Overlay(self, OverlayStore(db), settings, embeddings, backfill, clock)
 
     async def write(self, org_id: UUID, memories: Sequence[WriteMemory], actor: str) -> list[WrittenMemory]:
         """Remember several things, all or none; what is known already is counted."""
@@ -207,6 +210,7 @@ class Memories:
                 )
                 self._sizes.forget(org_id)
             ended += swept
+        await self.overlay.sweep()
         while await self._housekeeping.forget_history(self._settings.history_days, SWEPT_AT_ONCE):
             pass
         return ended

@@ -6,6 +6,7 @@ from services.contracts.agent_observability import AgentObservabilityClient
 from services.memory_vector_engine.backfill import Backfill
 from services.memory_vector_engine.collection_store import CollectionStore
 from services.memory_vector_engine.embeddings import Embeddings
+from services.memory_vector_engine.forks.routes import router as forks_router
 from services.memory_vector_engine.housekeeping_store import HousekeepingStore
 from services.memory_vector_engine.logic import Memories
 from services.memory_vector_engine.model_store import ModelStore
@@ -44,7 +45,7 @@ def build(resources: Resources) -> Memories:
 service = Service(
     name="memory-vector-engine",
     build=build,
-    routes=[router],
+    routes=[router, forks_router],
     loops=[
         every(1, Memories.embed_waiting, woken_by=lambda memories: memories.backfill.wake),
         every(15, Memories.sweep_expired),

@@ -86,6 +86,10 @@ async def make_victim(platform: TestPlatform) -> Victim:
         ids["webhook_id"] = await made("/webhooks", hook)
         note = await owner.asks("POST", "/memory", json={"scope": "organisation", "content": f"know {mark}"})
         ids["memory_id"] = str(note["memory"]["id"])
+        server = {"name": mark, "url": f"https://1.1.1.1/{mark}", "effects": {mark: "read"}}
+        ids["server_id"] = await made("/mcp-servers", server)
+        mask = {"pointer": "/x", "pattern": mark}
+        ids["mask_id"] = await made(f"/time-travel/agents/{ids['agent_id']}/masks", mask)
         ids["session_id"] = str((await owner.asks("GET", "/auth/sessions"))[0]["id"])
         for path in ("/agents", "/executions", "/api-keys", "/audit", "/events", "/memory"):
             page = await owner.asks("GET", path, params={"limit": 1})

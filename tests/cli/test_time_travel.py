@@ -31,15 +31,15 @@ async def test_what_is_wrong_is_said(person: Person) -> None:
         refused = await person.types("fork", source, "--edit", wrong)
         assert refused.code == 2 and "STEP/PATH=JSON" in refused.error
     assert (await person.types("masks", "list", "stander", "-o", "json")).json == []
-    for wrong, why in (
+    for words, why in (
         (["fork"], "name an EXECUTION"),
         (["fork", source, "--search", "tool=x"], "takes no EXECUTION"),
         (["fork", "--search", "tool"], "NAME=VALUE"),
         (["fork", "--agent", "stander", "--edit", "1/model=x"], "is not /PATH=JSON"),
         (["fork", "--agent", "stander", "--expect", "is=1"], "contains=TEXT"),
     ):
-        refused = await person.types(*wrong)
-        assert refused.code == 2 and why in refused.error, (wrong, refused.error)
+        refused = await person.types(*words)
+        assert refused.code == 2 and why in refused.error, (words, refused.error)
     none = await person.types("fork", "--agent", "stander", "--model", "m")
     assert none.code != 0 and "no execution that has ended" in none.error
     estimate = await person.types("fork", "--agent", "stander", "--model", "m", "--estimate", "-o", "json")

@@ -45,7 +45,8 @@ class Advancing:
         for bulk in await self._store.running():
             try:
                 await self._advance(bulk, cancel)
-            except Unavailable as error:
+            except PlatformError as error:
+                # One that cannot go on must not hold up the others; it is looked at again at the next tick.
                 log.info("bulk_fork.postponed", bulk_id=str(bulk.id), reason=error.detail)
 
     async def _advance(self, bulk: Running, cancel: Cancel) -> None:

@@ -12,6 +12,7 @@ After a divergence only `own` calls answer, so that no recorded answer follows a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.agent_gateway.replay.recording import Recorded, Recording
@@ -73,10 +74,15 @@ class Course:
         source_id = plan.source_execution_id if plan else execution_id
         self.prefix = Recording(Recorded(source_id, each) for each in before)
         self.later = Recording(Recorded(source_id, each) for each in after)
-        # Memory is read as it was when the recorded step began, until the fork writes some of its own.
-        self.memory_as_of = after[0].started_at if after else None
+        self._last = source[-1].started_at if source else None
         # An earlier attempt that went out had left the recording.
         self._departed = plan is not None and any(_went_out(each) for each in own)
+
+    @property
+    def memory_as_of(self) -> datetime | None:
+        """The moment at which memory is read: when the first recorded step that has not answered began."""
+        left = [*self.prefix.left, *self.later.left]
+        return left[0].call.started_at if left else self._last
 
     def decide(self, keys: Sequence[str]) -> Decision:
         """What becomes of a call, by its keys from the most to the least exact."""

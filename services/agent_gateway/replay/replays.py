@@ -8,6 +8,7 @@ nobody.
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,17 +32,6 @@ from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
 from services.contracts.steps import StepKind
 
-MEMORY_READS = frozenset(
-    {
-        "POST /v1/memory/search",
-        "GET /v1/memory",
-        "GET /v1/memory/{id}",
-        "memory/search",
-        "memory/list",
-        "memory/get",
-    }
-)
-
 
 @dataclass
 class _Replaying:
@@ -51,6 +41,8 @@ class _Replaying:
     course: Course
     book: MaskBook = NO_BOOK
     straying: "asyncio.Task[Verdict] | None" = None
+    # Memory is read as it was at this moment, once a call of it had to be live.
+    memory_as_of: datetime | None = None
 
 
 class Replays:
@@ -114,7 +106,8 @@ class Replays:
         if decision.recorded is not None:
             call.source = (decision.recorded.execution_id, decision.recorded.seq)
         _change(replaying, call, body, decision)
-        _recall(course, call)
+        if active.replay is not None and call.kind is StepKind.MEMORY:
+            call.as_of = replaying.memory_as_of = replaying.memory_as_of or course.memory_as_of
         return None
 
     async def _serve(self, replaying: _Replaying, call: Call, decision: Serve, wants_stream: bool) -> Answer:
@@ -197,16 +190,6 @@ def _recognise(call: Call, decision: Decision) -> None:
         return
     if isinstance(decision, Serve) or not decision.edits:
         call.key = call.known_as = bytes.fromhex(decision.recorded.call.key)
-
-
-def _recall(course: Course, call: Call) -> None:
-    """Have memory read as of the fork, up to the first time that the fork writes."""
-    if call.kind is not StepKind.MEMORY:
-        return
-    if call.name in MEMORY_READS:
-        call.as_of = course.memory_as_of
-    else:
-        course.memory_as_of = None
 
 
 def _change(replaying: _Replaying, call: Call, body: dict[str, Any], decision: GoOut) -> None:

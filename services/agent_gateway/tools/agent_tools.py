@@ -170,6 +170,8 @@ class AgentTools:
             plan = child_plan or _all_live(plan, recorded[0])
         else:
             plan = _all_live(plan, plan.source_execution_id)
+        above = active.replay.memory_of if active.replay and active.replay.memory_of else active.id
+        plan = plan.model_copy(update={"memory_of": above})
         return own | {"replay": plan.model_dump(mode="json")}
 
 

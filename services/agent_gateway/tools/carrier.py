@@ -36,6 +36,8 @@ Perform = Callable[[Any, UUID | None], Awaitable[Json]]
 # The answer in what was recorded of a step; null when there is none in it.
 Read = Callable[[bytes], Json | None]
 
+# What its source did with these does not count for a fork: it has a fork of the child, and memory of its own.
+APART = frozenset({StepKind.A2A, StepKind.MEMORY})
 ENDED = {
     ApprovalState.REJECTED: (Cause.APPROVAL_REJECTED, "a person rejected this call"),
     ApprovalState.EXPIRED: (Cause.APPROVAL_EXPIRED, "nobody decided about this call in time"),
@@ -231,7 +233,6 @@ def _effect(call: Call, active: Active, wanted: Wanted, effect: EffectId) -> New
         effect=wanted.effect,
         idempotency_key=new_id(),
         step_seq=call.seq,
-        # Another agent is called again: what it did is in the ledger of the child that a fork makes of it.
-        source_id=plan.source_execution_id if plan and guarded and call.kind is not StepKind.A2A else None,
+        source_id=plan.source_execution_id if plan and guarded and call.kind not in APART else None,
         may_start=not (guarded and wanted.effect is Effect.IRREVERSIBLE),
     )

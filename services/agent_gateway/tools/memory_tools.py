@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from services.agent_gateway.agent_memory import AgentMemory
 from services.agent_gateway.records import Holder
 from services.agent_gateway.tools.answers import Lost, NotSent
 from services.agent_gateway.tools.effects import Described
@@ -14,7 +15,6 @@ from services.agent_gateway.tools.providers import Order
 from services.chassis.errors import Invalid, PlatformError, Unavailable, UpstreamTimeout
 from services.contracts.agents import Cause
 from services.contracts.memories import ListMemories, SearchMemories, WriteMemory
-from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.steps import Effect, StepKind
 
 M = TypeVar("M", bound=BaseModel)
@@ -84,7 +84,7 @@ class MemoryTools:
     name = "memory"
     kind = StepKind.MEMORY
 
-    def __init__(self, memory: MemoryVectorEngineClient) -> None:
+    def __init__(self, memory: AgentMemory) -> None:
         self._memory = memory
 
     async def tools(self, holder: Holder) -> list[Described]:
@@ -126,13 +126,13 @@ class MemoryTools:
             case "remember":
                 return _plain(await self._remember(order, whose))
             case "search":
-                return _plain(await memory.search(holder.org_id, _parsed(SearchMemories, whose)))
+                return _plain(await memory.search(order.call, _parsed(SearchMemories, whose)))
             case "list":
-                return _plain(await memory.list_memories(holder.org_id, _parsed(ListMemories, whose)))
+                return _plain(await memory.listed(order.call, _parsed(ListMemories, whose)))
             case "get":
-                return _plain(await memory.get(holder.org_id, _id(arguments), reader=holder.agent_id))
+                return _plain(await memory.get(order.call, _id(arguments)))
             case "forget":
-                await memory.delete(holder.org_id, _id(arguments), writer=holder.agent_id)
+                await memory.delete(order.call, _id(arguments))
                 return {"id": str(_id(arguments)), "deleted": True}
         raise RpcError(INVALID_PARAMS, f"there is no tool {order.tool[:80]}")
 
@@ -143,7 +143,7 @@ class MemoryTools:
             "source_step_id": str(call.id) if call.active else None,
         }
         given = _parsed(WriteMemory, {**whose, **source})
-        return await self._memory.write(call.holder.org_id, given, f"agent:{call.holder.agent_id}")
+        return await self._memory.write(call, given)
 
 
 def _described(name: str) -> Described:

@@ -1,5 +1,6 @@
 """Everything about tools, put together."""
 
+from services.agent_gateway.agent_memory import AgentMemory
 from services.agent_gateway.doors import Door
 from services.agent_gateway.gates import Gates
 from services.agent_gateway.recorder import Recorder
@@ -26,7 +27,6 @@ from services.agent_gateway.tools.wire import Wire
 from services.chassis.resources import Resources
 from services.chassis.safe_http import SafeSession
 from services.contracts.backend import BackendClient
-from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.contracts.secrets_manager import SecretsManagerClient
 
 
@@ -41,6 +41,7 @@ class Toolbox:
         policies: Policies,
         recorder: Recorder,
         waiting: Waiting,
+        own_memory: AgentMemory,
     ) -> None:
         clock, db, most = resources.clock, resources.db, settings.max_call_bytes
         self._http = SafeSession(resources.egress, total_seconds=None, most_connections=1000)
@@ -54,7 +55,7 @@ class Toolbox:
         self.agents = AgentTools(
             resources.client(BackendClient), ChildStore(db), waiting, clock, settings.agent_depth
         )
-        memory = MemoryTools(resources.client(MemoryVectorEngineClient))
+        memory = MemoryTools(own_memory)
         providers = Providers([memory, self.agents], self.servers, self.catalogue, upstream)
         carrier = Carrier(gates, policies, effects, self.ledger, self.approvals)
         calls = McpCalls(providers, carrier, recorder, clock)

@@ -126,15 +126,21 @@ async def test_a_fork_that_was_written_down_is_made_once(travel: Travel) -> None
 async def test_a_budget_holds_for_all_of_them(travel: Travel) -> None:
     bulk = Bulk(travel)
     await travel.replica()
-    sources = [await travel.run({"turns": 2}) for _ in range(3)]
+    sources = [await travel.run({"turns": 2}) for _ in range(2)]
     prices = travel.world.platform.client(SpendingClient)
     await prices.set_price(SetPrice(model="better", input_nano=100, output_nano=1000), "user:test")
-    # Before it leaves, a call's worst case is set aside: some 20,000 of which it uses 6,000.
-    new = bulk.new(*sources, model="better", expect=GOOD, concurrency=1, budget_nano=30_000)
+    new = bulk.new(*sources, model="better", expect=GOOD, concurrency=1, budget_nano=1_000_000)
     done = await bulk.ended(await bulk.begun(new))
-    assert done.cost_nano <= 30_000 and done.verdicts.get("fixed") == 2
-    errors = await bulk.items(done, verdict="error")
-    assert all("budget_exceeded" in (each.reason or "") for each in errors) and len(errors) == 1
+    assert (done.verdicts, done.cost_nano) == ({"fixed": 2}, 2 * 6000)
+    get, items = travel.world.client.get, await bulk.items(done)
+    limits = [(await get(bulk.org_id, each.fork_execution_id)).limits for each in items]  # type: ignore[arg-type]
+    assert [each.cost_nano for each in limits if each] == [1_000_000, 1_000_000 - 6000]
+
+    # Too little for one call: its worst case is set aside before it leaves, so nothing is spent.
+    done = await bulk.ended(await bulk.begun(new.model_copy(update={"budget_nano": 1_000})))
+    assert (done.verdicts, done.cost_nano) == ({"error": 2}, 0)
+    reasons = [each.reason or "" for each in await bulk.items(done)]
+    assert all(reason.startswith("budget_exceeded") for reason in reasons), reasons
 
 
 async def test_a_cancelled_one_begins_no_more(travel: Travel) -> None:

@@ -64,6 +64,7 @@ async def test_a_child_behind_the_fork_is_forked_with_its_parent(family: Family)
 
 async def test_a_fork_at_a_childs_step_forks_the_parent_around_it(family: Family) -> None:
     travel, parent, child = family
+    before = [await travel.raw(parent, list(range(1, STEPS + 1))), await travel.raw(child, [1, 2, 3])]
     (fork,) = await travel.fork(child, at_step=3)
     assert (fork.status, fork.parent_execution_id, fork.agent_id) == ("succeeded", parent.id, parent.agent_id)
     assert await served(travel, fork) == ["journal", "journal", "live", "live", "live"]
@@ -73,6 +74,10 @@ async def test_a_fork_at_a_childs_step_forks_the_parent_around_it(family: Family
     assert travel.upstream.calls == 7 + 1 + 2
     for one in (parent, child):
         assert await travel.world.client.get(travel.world.org_id, one.id) == one
+    # Both journals hold the bytes that they held, and no step more.
+    assert [len(await travel.steps(one)) for one in (parent, child)] == [STEPS, 3]
+    after = [await travel.raw(parent, list(range(1, STEPS + 1))), await travel.raw(child, [1, 2, 3])]
+    assert after == before
 
 
 async def test_a_child_can_be_forked_alone(family: Family) -> None:
