@@ -28,7 +28,7 @@ export function covered() {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
     const style = getComputedStyle(element);
-    if (element.closest(".sr-only, script, style, option, [aria-hidden=true], dialog:not([open])") || style.visibility === "hidden" || style.pointerEvents === "none") continue;
+    if (element.closest(".sr-only, script, style, option, [aria-hidden=true], dialog:not([open])") || !element.checkVisibility({ visibilityProperty: true }) || style.pointerEvents === "none") continue;
     const range = document.createRange();
     range.selectNodeContents(node);
     const box = range.getClientRects()[0];

@@ -25,7 +25,9 @@ export default async function pages({ open }) {
     await settled(page);
     for (const tab of await page.locator("nav[aria-label=Views] a").evaluateAll((links) => links.map((link) => link.pathname + link.search)))
       if (!seen.has(tab)) seen.add(tab) && tab.includes("?") && waiting.push(tab);
-    found.push(...(await look(page, url)));
+    const wrong = await look(page, url);
+    process.stdout.write(wrong.map((text) => `${text}\n`).join(""));
+    found.push(...wrong);
   }
   process.stdout.write(`${waiting.length + 1} pages looked at\n`);
   assert.deepEqual(found, []);

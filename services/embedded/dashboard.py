@@ -38,7 +38,7 @@ _FINISHED: dict[Kind, str] = {"export": "manifest.json", "standalone": "policies
 
 
 class DashboardBuild:
-    """The dashboard's sources in a checkout, and what is built from them: static files, or a server for Node."""
+    """The dashboard's sources in a checkout, and what is built from them: files, or a server for Node."""
 
     def __init__(self, root: Path, kind: Kind = "export") -> None:
         self.kind = kind

@@ -17,7 +17,7 @@ from services.embedded.node_runtime import NodeRuntime, find_node
 from tests.flows.live import CHECKOUT, EMAIL, LivePlatform, until
 
 FRONTEND = CHECKOUT / "frontend"
-WITHIN_SECONDS = 400
+WITHIN_SECONDS = 900
 START_SECONDS = 60
 
 

@@ -47,7 +47,7 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
 
 export function Empty({ title, children, command, action }: { title: string; children?: ReactNode; command?: string; action?: ReactNode }) {
   return (
-    <div className="grid justify-items-center gap-2 px-4 py-12 text-center">
+    <div className="grid grid-cols-[minmax(0,1fr)] justify-items-center gap-2 px-4 py-12 text-center">
       <p className="text-sm font-medium">{title}</p>
       {children && <p className="max-w-md text-muted">{children}</p>}
       {command && <Command text={command} />}
@@ -59,7 +59,7 @@ export function Empty({ title, children, command, action }: { title: string; chi
 export function Command({ text }: { text: string }) {
   return (
     <span className="inline-flex max-w-full items-center gap-1 rounded-md border border-line bg-raised py-0.5 pr-0.5 pl-2">
-      <code className="overflow-x-auto font-mono text-xs whitespace-nowrap">{text}</code>
+      <code className="min-w-0 overflow-x-auto font-mono text-xs whitespace-nowrap">{text}</code>
       <CopyButton text={text} />
     </span>
   );
