@@ -14,8 +14,8 @@ export default async function organisations({ browser, open }) {
   const email = `ann-${mark}@example.com`;
   await page.goto(`${origin}/members`);
   await page.getByRole("button", { name: "Invite" }).click();
-  await page.getByLabel("E-mail").fill(email);
-  await page.getByLabel("Role").selectOption("viewer");
+  await page.getByLabel("E-mail", { exact: true }).fill(email);
+  await page.getByLabel("Role", { exact: true }).selectOption("viewer");
   await page.getByRole("dialog").getByRole("button", { name: "Invite" }).click();
   const link = (await page.getByRole("dialog").locator("[data-once] pre").innerText()).trim();
   assert.match(link, /\/invitation#.{20,}/);
@@ -27,7 +27,7 @@ export default async function organisations({ browser, open }) {
   await menu.click();
   await page.getByRole("menuitem", { name: "Found another" }).click();
   await page.getByLabel("Name", { exact: true }).last().fill(`Lab ${mark}`);
-  assert.equal(await page.getByLabel("Slug").inputValue(), `lab-${mark}`);
+  assert.equal(await page.getByLabel("Slug", { exact: true }).inputValue(), `lab-${mark}`);
   await page.getByRole("button", { name: "Found and act for it" }).click();
   await page.getByRole("button", { name: `Lab ${mark}` }).waitFor();
   await page.goto(`${origin}/agents`);
@@ -53,11 +53,11 @@ export default async function organisations({ browser, open }) {
 async function joins({ page, context }, link, email) {
   await page.goto(link);
   await page.getByText("You are invited").waitFor();
-  assert.equal(await page.getByLabel("E-mail").inputValue(), email);
-  await page.getByLabel("Your name").fill("Ann");
-  await page.getByLabel("A new password").fill("short");
+  assert.equal(await page.getByLabel("E-mail", { exact: true }).inputValue(), email);
+  await page.getByLabel("Your name", { exact: true }).fill("Ann");
+  await page.getByLabel("A new password", { exact: true }).fill("short");
   assert.ok(await page.getByRole("button", { name: /^Join/ }).isDisabled());
-  await page.getByLabel("A new password").fill(PASSWORD);
+  await page.getByLabel("A new password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: /^Join/ }).click();
   await page.waitForSelector("[data-live=live]");
   await page.getByRole("button", { name: new RegExp(email) }).waitFor();
@@ -70,13 +70,13 @@ async function joins({ page, context }, link, email) {
   await page.getByText("You may not see this").waitFor();
 
   await page.goto(`${origin}/sessions`);
-  await page.getByLabel("Present password").fill("not the one it is");
-  await page.getByLabel("New password").fill(`${PASSWORD}!`);
-  await page.getByLabel("Again").fill(`${PASSWORD}!`);
+  await page.getByLabel("Present password", { exact: true }).fill("not the one it is");
+  await page.getByLabel("New password", { exact: true }).fill(`${PASSWORD}!`);
+  await page.getByLabel("Again", { exact: true }).fill(`${PASSWORD}!`);
   await page.getByRole("button", { name: "Change password" }).click();
   await page.getByText("This is not your present password.").waitFor();
-  assert.equal(await page.getByLabel("New password").inputValue(), `${PASSWORD}!`);
-  await page.getByLabel("Present password").fill(PASSWORD);
+  assert.equal(await page.getByLabel("New password", { exact: true }).inputValue(), `${PASSWORD}!`);
+  await page.getByLabel("Present password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Change password" }).click();
   await page.getByText("The password is changed").waitFor();
 
@@ -91,11 +91,17 @@ async function serviceAccount(page, mark) {
   const { agent } = await ids(page);
   await page.goto(`${origin}/service-accounts`);
   await page.getByRole("button", { name: "New account" }).first().click();
-  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Make account" }).click();
   await page.getByRole("button", { name: `New key for ${name}` }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Name").fill(name);
+  await dialog.getByLabel("Name", { exact: true }).fill(name);
+  await dialog.getByLabel("agents:read", { exact: true }).check();
+  // More than the role allows is refused, by name, and what was chosen stays.
+  await dialog.getByLabel("audit:read", { exact: true }).check();
+  await dialog.getByRole("button", { name: "Make key" }).click();
+  await dialog.getByRole("alert").filter({ hasText: "audit:read" }).waitFor();
+  await dialog.getByLabel("audit:read", { exact: true }).uncheck();
   await dialog.getByRole("group", { name: "Agents" }).getByLabel("support-desk", { exact: true }).check();
   await dialog.getByRole("button", { name: "Make key" }).click();
   const key = (await dialog.locator("[data-once] pre").innerText()).trim();

@@ -12,12 +12,12 @@ export default async function spending({ open }) {
   await page.goto(`${origin}/spending`);
   const organisation = page.locator("[data-budget=organisation]");
   await organisation.getByRole("button", { name: /Set a budget|Change/ }).click();
-  await page.getByLabel("Cost").fill("-1");
-  await page.getByLabel("Tokens").fill("100000000");
+  await page.getByLabel("Cost", { exact: true }).fill("-1");
+  await page.getByLabel("Tokens", { exact: true }).fill("100000000");
   await page.getByRole("button", { name: "Set budget" }).click();
   // The browser itself says what is wrong with the field, and the dialog stays.
-  assert.equal(await page.getByLabel("Cost").evaluate((field) => field.validity.rangeUnderflow), true);
-  await page.getByLabel("Cost").fill("50");
+  assert.equal(await page.getByLabel("Cost", { exact: true }).evaluate((field) => field.validity.rangeUnderflow), true);
+  await page.getByLabel("Cost", { exact: true }).fill("50");
   await page.getByRole("button", { name: "Set budget" }).click();
   await page.getByRole("dialog").waitFor({ state: "hidden" });
   await organisation.locator("[data-meter=cost]").getByText("$50.00").first().waitFor();
@@ -27,10 +27,10 @@ export default async function spending({ open }) {
   await page.getByRole("button", { name: "Set a price" }).click();
   await page.getByLabel("Model", { exact: true }).fill("house/model");
   await page.getByLabel("Input", { exact: true }).fill("0.4");
-  await page.getByLabel("Output").fill("0.9");
+  await page.getByLabel("Output", { exact: true }).fill("0.9");
   await page.getByRole("button", { name: "Set price" }).click();
   await page.getByRole("dialog").waitFor({ state: "hidden" });
-  await page.getByLabel("Find a model").fill("house/model");
+  await page.getByLabel("Find a model", { exact: true }).fill("house/model");
   await page.getByText("$0.40 in and $0.90 out").waitFor();
 
   await page.goto(`${origin}/spending?tab=usage&by=model&measure=tokens`);
@@ -48,24 +48,24 @@ async function policy(page) {
   await asked(page, "DELETE", "/policies/organisation");
   await page.goto(`${origin}/policy`);
   await page.getByRole("button", { name: "Rule", exact: true }).click();
-  await page.getByLabel("Tool of rule 1").fill("bank/*");
+  await page.getByLabel("Tool of rule 1", { exact: true }).fill("bank/*");
   await page.getByRole("button", { name: "Condition on an argument" }).click();
-  await page.getByLabel("Argument 1 of rule 1").fill("/amount");
-  await page.getByLabel("Pattern 1 of rule 1").fill("[0-9");
+  await page.getByLabel("Argument 1 of rule 1", { exact: true }).fill("/amount");
+  await page.getByLabel("Pattern 1 of rule 1", { exact: true }).fill("[0-9");
   await page.getByRole("button", { name: "Set policy" }).click();
   await page.getByRole("alert").filter({ hasText: "Something is not valid" }).waitFor();
-  await page.getByLabel("Pattern 1 of rule 1").fill("[0-9]+");
+  await page.getByLabel("Pattern 1 of rule 1", { exact: true }).fill("[0-9]+");
   await page.getByRole("button", { name: "Set policy" }).click();
   await page.getByText("The policy counts").waitFor();
   const revision = async () => Number(/revision (\d+)/.exec(await page.locator("main").innerText())?.[1]);
   const first = await until(revision, "no revision is shown");
 
   // Somebody else sets another: nothing is overwritten unseen, and nothing typed is lost.
-  await page.getByLabel("Patterns").fill("ACME-[0-9]+");
+  await page.getByLabel("Patterns", { exact: true }).fill("ACME-[0-9]+");
   await asked(page, "PUT", "/policies/organisation", { tools_default: "approve" });
   await page.getByRole("button", { name: "Set policy" }).click();
   await page.getByRole("button", { name: "Compare with the newest" }).click();
-  assert.equal(await page.getByLabel("Patterns").inputValue(), "ACME-[0-9]+");
+  assert.equal(await page.getByLabel("Patterns", { exact: true }).inputValue(), "ACME-[0-9]+");
   await page.locator("[data-diff=removed]").first().waitFor();
   await page.getByRole("button", { name: "Set policy" }).click();
   await until(async () => (await revision()) === first + 2, "the third revision is not shown");
@@ -78,17 +78,17 @@ async function stop(page, agent) {
   await page.goto(`${origin}/spending`);
   await page.getByRole("button", { name: "Stop everything" }).click();
   await page.getByRole("dialog").getByText("ends within two seconds").waitFor();
-  await page.getByLabel("Reason").fill("a test of the stop");
+  await page.getByLabel("Reason", { exact: true }).fill("a test of the stop");
   await page.getByRole("dialog").getByRole("button", { name: "Stop everything" }).click();
   await page.locator("[data-stop=true]").waitFor();
   try {
     await page.goto(`${origin}/agents/${agent}`);
     await page.locator("[data-stopped]").getByText("a test of the stop").waitFor();
     await page.getByRole("button", { name: "Run", exact: true }).click();
-    await page.getByLabel("Input").fill("typed before it was refused");
+    await page.getByLabel("Input", { exact: true }).fill("typed before it was refused");
     await page.getByRole("dialog").getByRole("button", { name: "Run", exact: true }).click();
     await page.getByRole("dialog").getByRole("alert").filter({ hasText: "a test of the stop" }).waitFor();
-    assert.equal(await page.getByLabel("Input").inputValue(), "typed before it was refused");
+    assert.equal(await page.getByLabel("Input", { exact: true }).inputValue(), "typed before it was refused");
     await page.keyboard.press("Escape");
     await page.getByRole("link", { name: "Look at the stop" }).click();
     await page.getByRole("button", { name: "Let agents work again" }).click();

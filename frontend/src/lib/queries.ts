@@ -30,7 +30,7 @@ export function usePages<Item>(
   queryKey: QueryKey,
   read: (cursor: string | undefined) => Promise<Page<Item>>,
   enabled = true,
-  every?: (pages: Page<Item>[] | undefined) => number,
+  every?: (pages: Page<Item>[] | undefined) => number | false,
 ) {
   const query = useInfiniteQuery({
     queryKey,

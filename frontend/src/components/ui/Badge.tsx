@@ -15,13 +15,13 @@ const TONES: Record<Tone, { chip: string; dot: string }> = {
 };
 
 const STATES: Record<string, Tone> = {
-  running: "ok", ready: "ok", healthy: "ok", succeeded: "ok", approved: "ok", active: "ok", enabled: "ok", delivered: "ok",
+  running: "ok", ready: "ok", healthy: "ok", succeeded: "ok", approved: "ok", active: "ok", enabled: "ok", delivered: "ok", fixed: "ok", finished: "ok",
   pending: "neutral", stopped: "neutral", queued: "neutral", cancelled: "neutral", exited: "neutral",
-  not_in_this_mode: "neutral", not_in_this_version: "neutral", revoked: "neutral", disabled: "neutral", proposed: "warn", expired: "warn",
+  not_in_this_mode: "neutral", not_in_this_version: "neutral", revoked: "neutral", disabled: "neutral", unchanged: "neutral", waiting: "neutral", skipped: "neutral", proposed: "warn", still_failing: "warn", diverged: "warn", expired: "warn",
   starting: "accent", scheduled: "accent", stopping: "accent", draining: "accent",
   degraded: "warn", silent: "warn", suspended: "warn", waiting_for_approval: "warn", waiting_for_input: "warn",
   waiting_for_child: "accent", cordoned: "warn",
-  crash_loop: "bad", unschedulable: "bad", failed: "bad", lost: "bad", unhealthy: "bad", gone: "bad", absent: "bad", rejected: "bad",
+  crash_loop: "bad", unschedulable: "bad", failed: "bad", lost: "bad", unhealthy: "bad", gone: "bad", absent: "bad", rejected: "bad", regressed: "bad", error: "bad",
 };
 const MOVING = new Set(["starting", "stopping", "scheduled", "draining"]);
 

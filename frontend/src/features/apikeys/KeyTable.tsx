@@ -63,15 +63,15 @@ export function KeyTable({ keys, label, accounts, more }: Props) {
       cell: ({ row: { original: key } }) =>
         may("api_keys:write") && stateOf(key) === "active" ? (
           <span className="flex justify-end">
-            {!key.rotated_to && <Button kind="quiet" aria-label={`Rotate ${key.name}`} onClick={() => setRotating(key)}>Rotate</Button>}
-            <Button kind="quiet" aria-label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>Revoke</Button>
+            {!key.rotated_to && <Button kind="quiet" className="max-sm:px-1.5" aria-label={`Rotate ${key.name}`} onClick={() => setRotating(key)}>Rotate</Button>}
+            <Button kind="quiet" className="max-sm:px-1.5" aria-label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>Revoke</Button>
           </span>
         ) : null,
     }),
   ]);
   return (
     <>
-      <DataTable label={label} columns={columns} data={keys} rowId={(key) => key.id} wideOnly={["prefix", "scopes", "last_used_at", "expires_at"]} more={more} />
+      <DataTable label={label} columns={columns} data={keys} rowId={(key) => key.id} grow="name" wideOnly={["prefix", "scopes", "last_used_at", "expires_at"]} more={more} />
       <RotateKey target={rotating} onClose={() => setRotating(null)} />
       <Confirm
         open={revoking !== null}

@@ -51,7 +51,7 @@ function Form({ make, account, onMade, onClose }: FormProps) {
   const keyOf = useIdempotency();
   const [name, setName] = useState("");
   const [days, setDays] = useState("90");
-  const [scopes, setScopes] = useState<ReadonlySet<string>>(() => new Set(me.permissions.filter((each) => each.endsWith(":read"))));
+  const [scopes, setScopes] = useState<ReadonlySet<string>>(() => new Set(account ? [] : me.permissions.filter((each) => each.endsWith(":read"))));
   const [agents, setAgents] = useState<ReadonlySet<string>>(new Set());
   const said = saidOf(make.error, "scopes");
   return (
@@ -75,6 +75,7 @@ function Form({ make, account, onMade, onClose }: FormProps) {
           </select>
         </Field>
       </div>
+      {account && <p className="text-muted">Choose among what the role <strong className="font-medium text-text">{account.role}</strong> allows; what is beyond it is refused by name.</p>}
       <ScopeChoice permissions={me.permissions} chosen={scopes} onChange={setScopes} />
       <AgentChoice chosen={agents} onChange={setAgents} />
       {said && <p role="alert" className="text-bad">{said}</p>}

@@ -61,7 +61,7 @@ export function ApprovalRow({ approval }: { approval: Approval }) {
       {approval.comment && <p>“{approval.comment}”</p>}
       {pending && (
         <div className="flex flex-wrap items-center gap-2">
-          <input aria-label="Reason" aria-invalid={Boolean(said) || undefined} placeholder="Reason, which the agent is told" className="field h-7.5 max-w-96 min-w-40 grow" maxLength={2000} disabled={!may("approvals:decide")} value={comment} onChange={(event) => setComment(event.target.value)} />
+          <input aria-label="Comment" aria-invalid={Boolean(said) || undefined} placeholder="Comment, which the agent is told" className="field h-7.5 max-w-96 min-w-40 grow" maxLength={2000} disabled={!may("approvals:decide")} value={comment} onChange={(event) => setComment(event.target.value)} />
           <Guarded needs="approvals:decide" kind="primary" busy={decide.isPending} onClick={() => send(true)}>Approve</Guarded>
           <Guarded needs="approvals:decide" kind="danger" busy={decide.isPending} onClick={() => send(false)}>Reject</Guarded>
           {!may("approvals:decide") && <span className="text-xs text-muted">{lacking("approvals:decide")}</span>}

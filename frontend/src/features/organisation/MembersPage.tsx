@@ -42,13 +42,13 @@ export function MembersPage() {
                     </span>
                     <span className="text-xs text-muted max-sm:hidden">joined <Time at={member.joined_at} /></span>
                     {change && member.user_id !== me.id ? (
-                      <>
+                      <span className="flex items-center gap-1 max-sm:ml-9">
                         <select aria-label={`Role of ${member.email}`} className="field h-7.5 w-auto" value={member.role} onChange={(event) => setRole.mutate({ userId: member.user_id, role: event.target.value as Role })}>
                           {ROLES.map((role) => <option key={role} value={role}>{role}</option>)}
                         </select>
                         <IconButton label={`Let ${member.email} set a new password`} onClick={() => setResetting(member)}><KeyRound /></IconButton>
                         <IconButton label={`Remove ${member.email}`} onClick={() => setTarget(member)}><Trash2 /></IconButton>
-                      </>
+                      </span>
                     ) : (
                       <Chip tone="accent" title={ROLE_MEANINGS[member.role as Role]}>{member.role}</Chip>
                     )}

@@ -1,5 +1,5 @@
 "use client";
-import { useState } from "react";
+import { useId, useState } from "react";
 import type { OrganisationPolicy } from "@/api/types";
 import { Actor } from "@/components/ui/Actor";
 import { Chip } from "@/components/ui/Badge";
@@ -32,6 +32,8 @@ function Editor({ known }: { known: OrganisationPolicy | null }) {
   const { may } = useAuth();
   const toasts = useToasts();
   const set = useSetPolicy();
+  // The buttons are outside of the form, for removing asks in a form of its own.
+  const form = useId();
   const [base, setBase] = useState(known);
   const [draft, setDraft] = useState(() => draftOf(known?.policy ?? EMPTY));
   const next = policyOf(draft);
@@ -41,41 +43,44 @@ function Editor({ known }: { known: OrganisationPolicy | null }) {
   const allowed = may("policies:write");
   return (
     <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_26rem]">
-      <form
-        className="grid min-w-0 gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          set.mutate(
-            { policy: next, revision: base?.revision ?? null },
-            {
-              onSuccess: (saved) => {
-                setBase(saved);
-                setDraft(draftOf(saved.policy));
-                toasts.done("The policy counts", `Revision ${saved.revision}, for running agents too.`);
+      <div className="grid min-w-0 gap-4">
+        <form
+          id={form}
+          className="grid min-w-0 gap-4"
+          onSubmit={(event) => {
+            event.preventDefault();
+            set.mutate(
+              { policy: next, revision: base?.revision ?? null },
+              {
+                onSuccess: (saved) => {
+                  setBase(saved);
+                  setDraft(draftOf(saved.policy));
+                  toasts.done("The policy counts", `Revision ${saved.revision}, for running agents too.`);
+                },
               },
-            },
-          );
-        }}
-      >
-        {!allowed && <p role="status" className="rounded-lg border border-line bg-panel px-3 py-2 text-muted">You see it and cannot change it. {lacking("policies:write")}</p>}
-        <fieldset disabled={!allowed} className="grid min-w-0 gap-4">
-          <Models draft={draft} onChange={setDraft} error={set.error} />
-          <ToolRules draft={draft} onChange={setDraft} error={set.error} />
-          <Secrets draft={draft} onChange={setDraft} error={set.error} />
-        </fieldset>
-        {set.error && !conflict && <Problem error={set.error} />}
-        {conflict && (
-          <div role="alert" className="flex flex-wrap items-center justify-between gap-2 rounded-lg border border-warn/40 bg-warn-soft px-3 py-2">
-            {conflict.message} What you typed is kept.
-            <Button onClick={() => { setBase(conflict.newest); set.reset(); }}>Compare with the newest</Button>
-          </div>
-        )}
+            );
+          }}
+        >
+          {!allowed && <p role="status" className="rounded-lg border border-line bg-panel px-3 py-2 text-muted">You see it and cannot change it. {lacking("policies:write")}</p>}
+          <fieldset disabled={!allowed} className="grid min-w-0 gap-4">
+            <Models draft={draft} onChange={setDraft} error={set.error} />
+            <ToolRules draft={draft} onChange={setDraft} error={set.error} />
+            <Secrets draft={draft} onChange={setDraft} error={set.error} />
+          </fieldset>
+          {set.error && !conflict && <Problem error={set.error} />}
+          {conflict && (
+            <div role="alert" className="flex flex-wrap items-center justify-between gap-2 rounded-lg border border-warn/40 bg-warn-soft px-3 py-2">
+              {conflict.message} What you typed is kept.
+              <Button onClick={() => { setBase(conflict.newest); set.reset(); }}>Compare with the newest</Button>
+            </div>
+          )}
+        </form>
         <div className="flex flex-wrap items-center gap-2">
-          <Guarded needs="policies:write" type="submit" kind="primary" busy={set.isPending} disabled={!dirty}>Set policy</Guarded>
+          <Guarded needs="policies:write" type="submit" form={form} kind="primary" busy={set.isPending} disabled={!dirty}>Set policy</Guarded>
           <Button kind="quiet" disabled={!dirty} onClick={() => setDraft(draftOf(before))}>Reset</Button>
           {base && <span className="ml-auto"><Remove onRemoved={() => { setBase(null); setDraft(draftOf(EMPTY)); }} /></span>}
         </div>
-      </form>
+      </div>
       <div className="grid min-w-0 gap-4 xl:sticky xl:top-16">
         <Panel
           title={<span className="flex items-center gap-2">{dirty ? "What would change" : "As it counts"} {base ? <Chip>revision {base.revision}</Chip> : <Chip tone="warn">none is set</Chip>}</span>}

@@ -52,7 +52,7 @@ export function PricesTab() {
           {(all) => {
             const shown = all.filter((each) => each.model.toLowerCase().includes(wanted));
             return shown.length > 0 ? (
-              <DataTable label="Prices" columns={columns} data={shown} rowId={(price) => `${price.model}/${price.version}/${price.valid_from}`} wideOnly={["cached_input_nano", "cache_write_nano", "max_output_tokens", "source"]} />
+              <DataTable label="Prices" columns={columns} data={shown} rowId={(price) => `${price.model}/${price.version}/${price.valid_from}`} grow="model" wideOnly={["cached_input_nano", "cache_write_nano", "max_output_tokens", "source", "change"]} />
             ) : (
               <Empty title="No price is named so" command="agentplane prices set 'my-model' --input 2.50 --output-tokens 15">A model without a price costs 0 and its steps say so. Where a cost budget counts it is refused.</Empty>
             );

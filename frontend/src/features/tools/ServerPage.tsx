@@ -10,7 +10,7 @@ import { CopyId } from "@/components/ui/CopyId";
 import { Confirm } from "@/components/ui/Dialog";
 import { Guarded } from "@/components/ui/Guarded";
 import { Facts, PageHeader, Panel } from "@/components/ui/Panel";
-import { Empty, Problem, Skeleton, View } from "@/components/ui/states";
+import { Empty, Skeleton, View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
 import { useToasts } from "@/components/ui/Toasts";
 import { useAgents } from "@/features/agents/queries";
@@ -19,6 +19,7 @@ import { useForget, useServer, useTools } from "@/features/tools/queries";
 import { ToolRow } from "@/features/tools/ToolRow";
 import { shortId } from "@/lib/format";
 import { lastSegment, paths } from "@/lib/paths";
+import { sentence } from "@/lib/problem";
 
 export function ServerPage() {
   const serverId = lastSegment(usePathname());
@@ -55,8 +56,8 @@ function Shown({ server }: { server: McpServer }) {
             )
           ) : tools.error ? (
             <div className="grid gap-3 p-3">
-              <Problem error={tools.error} retry={() => void tools.refetch()} />
-              <p className="text-muted">Agents do not see its tools while it does not answer. Look at its address and its credentials.</p>
+              <p role="alert" className="rounded-lg border border-bad/40 bg-bad-soft px-3 py-2.5 break-words"><span className="font-medium">It could not be asked for its tools.</span> {sentence(tools.error.message)}</p>
+              <p className="text-muted">Agents do not see its tools meanwhile. Look at its address and its credentials, then ask it again.</p>
             </div>
           ) : (
             <Skeleton rows={4} />

@@ -19,7 +19,7 @@ import { paths } from "@/lib/paths";
 
 const column = columnsOf<Webhook>();
 const columns = column.columns([
-  column.accessor("url", { header: "Address", sortFn: "text", cell: ({ row: { original: webhook } }) => <span className="block truncate" title={webhook.url}><span className="font-mono text-xs">{webhook.url}</span>{webhook.description && <span className="ml-2 text-muted">{webhook.description}</span>}</span> }),
+  column.accessor("url", { header: "Address", sortFn: "text", cell: ({ row: { original: webhook } }) => <span className="block truncate" title={webhook.url}><span className="font-mono text-xs">{webhook.url.replace(/^https:\/\//, "")}</span>{webhook.description && <span className="ml-2 text-muted">{webhook.description}</span>}</span> }),
   column.accessor("state", { header: "State", sortFn: "text", cell: ({ row: { original: webhook } }) => <StateOf webhook={webhook} /> }),
   column.accessor((webhook) => webhook.event_types.join(" "), { id: "events", header: "Events", enableSorting: false, cell: ({ row: { original: { event_types: types } } }) => <span className="flex gap-1" title={types.join("\n")}>{types.length === 0 ? <span className="text-muted">all</span> : types.slice(0, 2).map((each) => <Chip key={each}>{each}</Chip>)}{types.length > 2 && <Chip>+{types.length - 2}</Chip>}</span> }),
   column.accessor("created_at", { header: "Made", sortFn: "text", cell: ({ getValue }) => <Time at={getValue()} /> }),
