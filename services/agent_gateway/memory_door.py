@@ -76,7 +76,7 @@ class MemoryDoor:
         call.http_status = status
         call.response.append(body)
         stored = self._recorder.record(call, Outcome())
-        if call.durable:
+        if self._recorder.awaited(call):
             try:
                 await stored
             except PlatformError as error:

@@ -190,7 +190,7 @@ class ModelCalls:
         if call.recorded:
             return
         stored = self._recorder.record(call, call.outcome)
-        if call.durable:
+        if self._recorder.awaited(call):
             try:
                 await stored
             except PlatformError as error:

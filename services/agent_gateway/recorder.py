@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -23,6 +24,8 @@ MOST_AT_ONCE = 100
 AGAIN_SECONDS = 0.2
 # With `capture: async` a step waits so long for others: a part of the 10 ms that a crash may lose.
 ASYNC_SECONDS = 0.005
+# From so many bytes on that wait for the journal, agents wait for it too, whatever they chose.
+MOST_WAITING_BYTES = 64 * 1024 * 1024
 
 
 class Recorder:
@@ -45,6 +48,7 @@ class Recorder:
         self._redaction = redaction
         # Executions of which a step was stored after they had ended.
         self.late: set[tuple[UUID, UUID]] = set()
+        self._waiting_bytes = 0
         self.steps: GroupCommit[Call, None] = GroupCommit(self._write, most=MOST_AT_ONCE)
 
     def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
@@ -70,7 +74,18 @@ class Recorder:
         self._gates.settle(call)
         # Numbered now: steps are in the order in which calls ended, whenever they are written.
         _ = call.seq
-        return self.steps.add(call, within_seconds=0 if call.durable else ASYNC_SECONDS)
+        size = len(call.request) + sum(map(len, call.response))
+        self._waiting_bytes += size
+        stored = self.steps.add(call, within_seconds=0 if call.durable else ASYNC_SECONDS)
+        stored.add_done_callback(partial(self._no_longer_waits, size))
+        return stored
+
+    def awaited(self, call: Call) -> bool:
+        """Whether the agent gets its answer only when the step is stored."""
+        return call.durable or self._waiting_bytes > MOST_WAITING_BYTES
+
+    def _no_longer_waits(self, size: int, _: "asyncio.Future[None]") -> None:
+        self._waiting_bytes -= size
 
     async def _write(self, calls: list[Call]) -> Sequence[None]:
         steps = [await self._redaction.step(call, _step(call)) for call in calls]

@@ -99,6 +99,8 @@ class Redactor:
         return orjson.dumps(clean) if here else body
 
     def _replaced(self, org_id: UUID, text: str, patterns: Sequence[Pattern], found: set[str]) -> str:
+        if not any(pattern.within(text) for pattern in patterns):
+            return text
         parts: list[str] = []
         at = 0
         for start, end, tag, rule in self.spans(org_id, text, patterns):

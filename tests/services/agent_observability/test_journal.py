@@ -9,6 +9,7 @@ from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
+from services.contracts.step_frames import framed
 from services.contracts.steps import Effect, StepKind, StepTotals
 from tests.platform import make_organisation
 from tests.services.agent_observability.conftest import MakeStep
@@ -53,6 +54,34 @@ async def test_bodies_come_back_byte_for_byte(
     assert detail.response_text == stream.decode("utf-8", "backslashreplace")
     assert (detail.status, detail.cause) == ("failed", Cause.LLM_UNAVAILABLE)
     assert detail.tool_calls == ["search", "fetch page"]
+
+
+async def test_a_batch_is_the_same_as_bytes_and_handed_over(
+    journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
+) -> None:
+    """Between processes a batch travels as bytes; a neighbour in the same process is given the steps."""
+    first, second = new_id(), new_id()
+    more = {
+        "status": "failed",
+        "cause": Cause.LLM_UNAVAILABLE,
+        "key": "00ff" * 8,
+        "redacted": ["policy"],
+        "tool_calls": ["search", "fetch\nthe page"],
+        "response_bytes": b"\x00\xff not JSON",
+        "response_chunks": [1, 11],
+        "request_patch": {"set": {"max_tokens": 7}},
+        "tokens_cached": 3,
+        "source_execution_id": new_id(),
+        "agent_id": new_id(),
+    }
+    sent, handed = step(first, 1, **more), step(second, 1, **more)
+    await journal._call("POST", "/steps", None, body=framed([sent]))
+    await journal.append_steps([handed])
+    apart = {"id", "execution_id", "started_at", "finished_at"}
+    one, other = [await journal.step(org_id, each, 1) for each in (first, second)]
+    assert one.model_dump(exclude=apart) == other.model_dump(exclude=apart)
+    assert one.tool_calls == ["search", "fetch\nthe page"]
+    assert await journal.raw(org_id, first, [1]) == await journal.raw(org_id, second, [1])
 
 
 async def test_a_timeline_pages_and_carries_no_bodies(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.agent_gateway.dialects.chat import Chat
 from services.agent_gateway.dialects.messages import Messages
 from services.agent_gateway.dialects.responses import Responses
-from services.agent_gateway.redaction.redactor import Redactor
+from services.agent_gateway.redaction.redactor import Redactor, mapped
 from services.agent_gateway.redaction.streamed import redacted_stream
 from services.chassis.ids import new_id
 from services.chassis.patterns import Pattern
@@ -151,6 +151,27 @@ def test_a_secret_in_several_events_is_found(dialect: Any, told: Any, cuts: list
     assert rules == {"provider_key", "policy"} and len(clean) == len(events)
     assert secret.encode() not in b"".join(clean)
     assert TAG.sub("#", said_in(clean)) == f"Your key is # and order #-{after}"
+
+
+TEXTS = st.text(alphabet="abx1 \n", max_size=4)
+DOCUMENTS = st.recursive(
+    TEXTS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=8
+)
+
+
+@given(
+    DOCUMENTS, st.sampled_from([r"\ba\b", r"\Ba", "^x", "b$", r"\Aa1", "[^a]b", r"a\sb", "(?i)A1", "(?s)a.b"])
+)
+def test_a_pattern_finds_in_a_document_what_it_finds_in_each_string(document: Any, expression: str) -> None:
+    pattern, texts = Pattern(expression), list[str]()
+
+    def noted(text: str) -> str:
+        texts.append(text)
+        return text
+
+    mapped(document, noted)
+    clean = REDACTOR.body(ORG, orjson.dumps(document), [pattern])
+    assert bool(clean.rules) == any(pattern.within(text) for text in texts)
 
 
 def test_events_without_a_secret_keep_their_bytes() -> None:
