@@ -130,15 +130,15 @@ def test_an_agent_runs_heals_and_answers_in_a_container(api: httpx.Client) -> No
     agent = api.post("/agents", json=spec)
     assert agent.status_code == 201, agent.text
     where = f"/agents/{agent.json()['id']}"
-    until(lambda: _running(api, where), 90, lambda: api.get(where).text)
+    until(lambda: _running(api, where), 180, lambda: api.get(where).text)
     question = {"input": "Order 1042 arrived broken, I want my money back."}
     execution = api.post(f"{where}/executions", json=question).json()
-    ended = api.get(f"/executions/{execution['id']}/wait", params={"timeout_seconds": 50}).json()
+    ended = _ended(api, execution)
     assert (ended["status"], ended["scripted"]) == ("succeeded", True)
     assert api.get(f"/executions/{ended['id']}/steps").json()["items"]
     (instance,) = api.get(f"{where}/instances").json()
     subprocess.run(["docker", "kill", f"ap-{instance['id']}-1"], capture_output=True, check=True)
-    healed = until(lambda: _healed(api, where), 90, lambda: api.get(f"{where}/instances").text)
+    healed = until(lambda: _healed(api, where), 180, lambda: api.get(f"{where}/instances").text)
     assert healed["last_exit"]["signal"] == 9
 
 
@@ -146,10 +146,18 @@ def test_the_platform_outlives_a_killed_service(composed: ComposePlatform, api: 
     composed.compose("kill", "node-manager", "agent-gateway", "executor")
     composed.up()
     where = f"/agents/{api.get('/agents').json()['items'][0]['id']}"
-    until(lambda: _running(api, where), 90, lambda: api.get(where).text)
+    until(lambda: _running(api, where), 180, lambda: api.get(where).text)
     execution = api.post(f"{where}/executions", json={"input": "Where is order 1043?"}).json()
-    ended = api.get(f"/executions/{execution['id']}/wait", params={"timeout_seconds": 50}).json()
+    ended = _ended(api, execution)
     assert ended["status"] == "succeeded"
+
+
+def _ended(api: httpx.Client, execution: dict[str, Any]) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        found = api.get(f"/executions/{execution['id']}/wait", params={"timeout_seconds": 20}).json()
+        return found if found["finished_at"] else None
+
+    return until(look, 180, lambda: api.get(f"/executions/{execution['id']}").text)
 
 
 def _inspected(composed: ComposePlatform) -> dict[str, Any]:

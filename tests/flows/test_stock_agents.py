@@ -72,6 +72,16 @@ class Stock:
         assert {each["served_from"] for each in exported(self.stranger, replay)} == {"journal"}
         assert len(self.provided.provider.exchanges) == asked
 
+    def refused(self, question: str) -> None:
+        """Run it without any budget left: its first call is refused, and its SDK does not ask again."""
+        budget = f"/api/v1/budgets/agents/{self.agent['id']}"
+        assert self.stranger.http.put(budget, json={"cost_nano": 0}).status_code == 200
+        execution = self.stranger.run(self.agent["id"], question, seconds=120)
+        assert (execution["status"], execution["cause"]) == ("failed", "budget_exceeded"), describe(execution)
+        (step,) = exported(self.stranger, execution)
+        assert (step["cause"], step["http_status"]) == ("budget_exceeded", 403)
+        assert not self.provided.provider.saying(question)
+
     def remove(self) -> None:
         """Delete the agent."""
         self.stranger.http.delete(f"/api/v1/agents/{self.agent['id']}")
@@ -129,6 +139,7 @@ def test_a_node_agent(stock: Any) -> None:
     execution, steps = agent.ran("When is high tide?")
     assert [each["tool_calls"] for each in steps] == [["tide"], []]
     agent.replayed(execution)
+    agent.refused(f"When is low tide? {new_id().hex}")
 
 
 @BOTH_IN_SOAK
