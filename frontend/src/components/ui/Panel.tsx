@@ -52,9 +52,9 @@ export function Facts({ items, className }: { items: [label: string, value: Reac
 export function Stat({ label, value, hint, tone }: { label: string; value: ReactNode; hint?: ReactNode; tone?: "bad" | "warn" }) {
   return (
     <div className="min-w-0 px-3 py-2.5">
-      <p className="truncate text-xs text-muted">{label}</p>
-      <p className={cx("tabular truncate text-lg leading-7 font-semibold tracking-tight", tone === "bad" && "text-bad", tone === "warn" && "text-warn")}>{value}</p>
-      {hint && <p className="truncate text-2xs text-muted">{hint}</p>}
+      <p title={label} className="truncate text-xs text-muted">{label}</p>
+      <p title={typeof value === "string" ? value : undefined} className={cx("tabular truncate text-lg leading-7 font-semibold tracking-tight", tone === "bad" && "text-bad", tone === "warn" && "text-warn")}>{value}</p>
+      {hint && <p title={typeof hint === "string" ? hint : undefined} className="truncate text-2xs text-muted">{hint}</p>}
     </div>
   );
 }
