@@ -9,7 +9,7 @@ import { paths } from "@/lib/paths";
 
 const SESSION = "ap_session";
 const API = /^\/(api|docs|ws|openapi\.json|ready|health)(\/|$)/;
-const ONE_THING = /^\/(agents|executions|time-travel|tools|webhooks)\/(?!new$|compare$)[^/]+$/;
+const ONE_THING = /^\/(agents|executions|time-travel|bulk-forks|tools|webhooks)\/(?!new$|compare$)[^/]+$/;
 /** For whoever holds a token of an invitation or of a password. */
 const OPEN: readonly string[] = [paths.login, paths.invitation, paths.newPassword];
 

@@ -1,6 +1,6 @@
 /** The navigation as data: six sections. */
 import {
-  Activity, Bot, Boxes, Brain, Building2, Clock4, Database, History, KeyRound, LayoutGrid, MonitorSmartphone, Scale,
+  Activity, Bot, Boxes, Brain, Building2, Clock4, Database, GitFork, History, KeyRound, LayoutGrid, MonitorSmartphone, Scale,
   ScrollText, ShieldCheck, Users, Wallet, Webhook, Wrench, type LucideIcon,
 } from "lucide-react";
 import { paths } from "@/lib/paths";
@@ -32,6 +32,7 @@ export const sections: Section[] = [
     title: "Debug",
     destinations: [
       { title: "Time travel", path: paths.timeTravel, icon: History, key: "t", permission: "executions:read" },
+      { title: "Bulk forks", path: paths.bulkForks, icon: GitFork, key: "f", permission: "executions:read" },
       { title: "Approvals", path: paths.approvals, icon: ShieldCheck, key: "p", permission: "approvals:read" },
     ],
   },

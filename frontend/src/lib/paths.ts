@@ -17,6 +17,9 @@ export const paths = {
   travel: (executionId: string, step?: number) =>
     `/time-travel/${id(executionId)}${step === undefined ? "" : `?step=${step}`}`,
   compare: (left: string, right: string) => `/time-travel/compare?left=${id(left)}&right=${id(right)}`,
+  bulkForks: "/bulk-forks",
+  newBulkFork: "/bulk-forks/new",
+  bulkFork: (bulkId: string) => `/bulk-forks/${id(bulkId)}`,
   approvals: "/approvals",
   memory: "/memory",
   brain: "/brain",

@@ -1,4 +1,5 @@
 "use client";
+import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { Agent, Mask } from "@/api/types";
 import { Actor } from "@/components/ui/Actor";
@@ -8,6 +9,7 @@ import { Guarded } from "@/components/ui/Guarded";
 import { Panel } from "@/components/ui/Panel";
 import { Empty, Problem, View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
+import { DeclareMask } from "@/features/agents/DeclareMask";
 import { useCalibrate, useDecideMask, useMasks } from "@/features/agents/masks";
 import { TERMINAL, useExecution, useExecutions } from "@/features/executions/queries";
 import { inputLine } from "@/features/executions/ExecutionList";
@@ -20,6 +22,7 @@ const ORDER = { proposed: 0, approved: 1, rejected: 2 };
 /** Which places of an agent's requests change from run to run, so that a replay does not stumble over them. */
 export function MasksTab({ agent }: { agent: Agent }) {
   const [every, setEvery] = useUrlState("versions");
+  const [declaring, setDeclaring] = useState(false);
   const [learning, setLearning] = useState<string | null>(null);
   const replay = useExecution(learning ?? "");
   const busy = learning !== null && !(replay.data && TERMINAL.has(replay.data.status));
@@ -28,7 +31,12 @@ export function MasksTab({ agent }: { agent: Agent }) {
     <div className="grid gap-4">
       <Panel
         title="Masks"
-        aside={<label className="flex items-center gap-1.5 text-xs text-muted"><input type="checkbox" checked={every === "all"} onChange={(event) => setEvery(event.target.checked ? "all" : "")} /> Of every version</label>}
+        aside={
+          <span className="flex items-center gap-3">
+            <label className="flex items-center gap-1.5 text-xs text-muted"><input type="checkbox" checked={every === "all"} onChange={(event) => setEvery(event.target.checked ? "all" : "")} /> Of every version</label>
+            <Guarded needs="executions:fork" onClick={() => setDeclaring(true)}><Plus aria-hidden /> Declare one</Guarded>
+          </span>
+        }
       >
         <p className="border-b border-line px-3 py-2 text-muted">A mask hides a date, an id or another thing that is new in every run, so that a replay still finds the recorded answer. Only approved ones count, for the version they were learnt of.</p>
         <View query={masks} rows={3}>
@@ -45,6 +53,7 @@ export function MasksTab({ agent }: { agent: Agent }) {
         </View>
       </Panel>
       <Learn agent={agent} busy={busy} onLearning={setLearning} done={learning !== null && !busy} replayId={learning} />
+      <DeclareMask agent={agent} open={declaring} onClose={() => setDeclaring(false)} />
     </div>
   );
 }
@@ -55,7 +64,7 @@ function Row({ mask, agent }: { mask: Mask; agent: Agent }) {
   return (
     <li className="grid gap-2 px-3 py-2.5" data-mask={mask.state}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
-        <code className="font-mono text-xs font-medium break-all">{mask.pointer}</code>
+        <code className="font-mono text-xs font-medium break-all">{mask.tool && <span className="text-teal">{mask.tool} </span>}{mask.pointer || "anywhere"}</code>
         <StateBadge state={mask.state} />
         <Chip title={mask.learnt_from ? "Learnt from a replay." : "Declared by a person."}>{mask.learnt_from ? "learnt" : "declared"}</Chip>
         {mask.agent_version !== agent.version && <Chip>v{mask.agent_version}</Chip>}

@@ -1,6 +1,6 @@
 /** Masks of an agent: what changes from run to run and does not count when a replay is matched. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import type { Execution, Mask } from "@/api/types";
+import type { Execution, Mask, NewMask } from "@/api/types";
 import { useToasts } from "@/components/ui/Toasts";
 import { body, client } from "@/lib/api";
 
@@ -11,6 +11,15 @@ export function useMasks(agentId: string, learning: boolean) {
     queryKey: ["masks", agentId],
     queryFn: () => body<Mask[]>(client.GET("/api/v1/time-travel/agents/{agent_id}/masks", { params: { path: { agent_id: agentId } } })),
     refetchInterval: learning ? LEARNING_MS : false,
+  });
+}
+
+/** Used from now on, without learning it. */
+export function useDeclareMask(agentId: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (mask: NewMask) => body<Mask>(client.POST("/api/v1/time-travel/agents/{agent_id}/masks", { params: { path: { agent_id: agentId } }, body: mask })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["masks", agentId] }),
   });
 }
 

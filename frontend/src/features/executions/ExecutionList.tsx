@@ -1,6 +1,6 @@
 "use client";
-import type { Execution, ExecutionStatus } from "@/api/types";
-import { ExecutionBadge, Scripted } from "@/components/ui/Badge";
+import type { Execution, ExecutionStatus, Fidelity } from "@/api/types";
+import { Chip, ExecutionBadge, Scripted } from "@/components/ui/Badge";
 import { columnsOf, DataTable, type Columns } from "@/components/ui/DataTable";
 import { Choice } from "@/components/ui/Filters";
 import { Panel } from "@/components/ui/Panel";
@@ -11,6 +11,14 @@ import { count, money, shortId, took, words } from "@/lib/format";
 import { useNow } from "@/lib/now";
 import { paths } from "@/lib/paths";
 import { useUrlState } from "@/lib/url-state";
+
+/** How much of what an execution met was recorded, so that a replay meets it again. */
+const FIDELITIES: Record<Fidelity, { title: string; meaning: string }> = {
+  egress: { title: "everything", meaning: "Everything that it met passed the gateway and was recorded." },
+  tools: { title: "models and tools", meaning: "It also reached hosts by itself, which was not recorded." },
+  models: { title: "models", meaning: "Functions inside the agent answered the model, which was not recorded." },
+  none: { title: "nothing", meaning: "Its steps are not kept any more." },
+};
 
 const column = columnsOf<Execution>();
 const agentColumn = column.accessor("agent_name", { header: "Agent", sortFn: "text", cell: ({ getValue }) => <span className="font-medium">{getValue()}</span> });
@@ -27,6 +35,11 @@ const columns = column.columns([
     ),
   }),
   column.accessor((execution) => inputLine(execution.input), { id: "input", header: "Input", enableSorting: false, cell: ({ getValue }) => <span className="text-muted">{getValue()}</span> }),
+  column.accessor("fidelity", {
+    header: "Recorded",
+    sortFn: "text",
+    cell: ({ row: { original: execution } }) => (execution.fidelity ? <Chip title={FIDELITIES[execution.fidelity].meaning}>{FIDELITIES[execution.fidelity].title}</Chip> : <span className="text-faint">–</span>),
+  }),
   column.accessor("steps", { header: "Steps", sortFn: "basic", cell: ({ getValue }) => <span className="tabular">{count(getValue())}</span> }),
   column.accessor((execution) => execution.tokens_in + execution.tokens_out, { id: "tokens", header: "Tokens", sortFn: "basic", cell: ({ getValue }) => <span className="tabular">{count(getValue())}</span> }),
   column.accessor("cost_nano", {
@@ -38,7 +51,7 @@ const columns = column.columns([
   column.accessor("created_at", { header: "Started", sortFn: "text", cell: ({ getValue }) => <Time at={getValue()} /> }),
 ]);
 
-const LEFT_OUT_COMPACT = new Set(["tokens", "cost_nano"]);
+const LEFT_OUT_COMPACT = new Set(["tokens", "cost_nano", "fidelity"]);
 
 /** The beginning of an input, on one line. */
 export function inputLine(input: unknown): string {
@@ -62,13 +75,24 @@ interface Props {
 
 export function ExecutionList({ agentId, compact = false, href }: Props) {
   const [status, setStatus] = useUrlState("status");
-  const executions = useExecutions({ agentId, status: compact ? "" : (status as ExecutionStatus | "") }, compact ? 8 : 100);
+  const [fidelity, setFidelity] = useUrlState("fidelity");
+  const executions = useExecutions({ agentId, ...(compact ? {} : { status: status as ExecutionStatus | "", fidelity: fidelity as Fidelity | "" }) }, compact ? 8 : 100);
   const own = compact ? columns.filter((each) => !LEFT_OUT_COMPACT.has(each.id ?? ("accessorKey" in each ? String(each.accessorKey) : ""))) : columns;
   const shown: Columns<Execution> = agentId ? own : [own[0]!, agentColumn, ...own.slice(1)];
   return (
     <Panel
       title={compact ? "Latest executions" : "Executions"}
-      aside={!compact && <Choice value={status} onChange={setStatus} label="Status" all="Any status" options={STATUSES} />}
+      aside={
+        !compact && (
+          <span className="flex flex-wrap gap-2">
+            <select aria-label="What was recorded" className="field h-7.5 w-auto" value={fidelity} onChange={(event) => setFidelity(event.target.value)}>
+              <option value="">Recorded: any</option>
+              {Object.entries(FIDELITIES).map(([id, { title }]) => <option key={id} value={id}>Recorded: {title}</option>)}
+            </select>
+            <Choice value={status} onChange={setStatus} label="Status" all="Any status" options={STATUSES} />
+          </span>
+        )
+      }
     >
       <View query={{ ...executions, data: executions.items }} rows={compact ? 4 : 8}>
         {(items) =>
@@ -80,10 +104,10 @@ export function ExecutionList({ agentId, compact = false, href }: Props) {
               rowId={(execution) => execution.id}
               href={href ?? ((execution) => paths.execution(execution.id))}
               grow="input"
-              wideOnly={["id", "input", "steps", "tokens", "cost_nano", "created_at"]}
+              wideOnly={["id", "input", "fidelity", "steps", "tokens", "cost_nano", "created_at"]}
               more={compact ? undefined : { has: executions.hasNextPage, busy: executions.isFetchingNextPage, load: () => void executions.fetchNextPage() }}
             />
-          ) : status && !compact ? (
+          ) : (status || fidelity) && !compact ? (
             <Empty title="No execution fits">Take the filter away to see the others.</Empty>
           ) : (
             <Empty title="No executions yet" command="agentplane run support-desk --input 'Order 1042?'">Run an agent to see every step that it takes.</Empty>

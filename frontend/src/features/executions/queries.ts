@@ -1,6 +1,6 @@
 /** Reading executions and their steps, and cancelling. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import type { Execution, ExecutionStatus, Page, Step, StepDetail } from "@/api/types";
+import type { Execution, ExecutionStatus, Fidelity, Page, Step, StepDetail } from "@/api/types";
 import { useToasts } from "@/components/ui/Toasts";
 import { body, client } from "@/lib/api";
 import { usePages } from "@/lib/queries";
@@ -11,11 +11,11 @@ export const STATUSES: readonly ExecutionStatus[] = [
 ];
 export const TERMINAL: ReadonlySet<ExecutionStatus> = new Set<ExecutionStatus>(["succeeded", "failed", "cancelled", "expired"]);
 
-export function useExecutions(filter: { agentId?: string; status?: ExecutionStatus | "" }, limit = 100) {
+export function useExecutions(filter: { agentId?: string; status?: ExecutionStatus | ""; fidelity?: Fidelity | "" }, limit = 100) {
   return usePages<Execution>(["executions", filter, limit], (cursor) =>
     body(
       client.GET("/api/v1/executions", {
-        params: { query: { limit, cursor, ...(filter.agentId ? { agent_id: filter.agentId } : {}), ...(filter.status ? { status: filter.status } : {}) } },
+        params: { query: { limit, cursor, ...(filter.agentId ? { agent_id: filter.agentId } : {}), ...(filter.status ? { status: filter.status } : {}), ...(filter.fidelity ? { fidelity: filter.fidelity } : {}) } },
       }),
     ),
   );
