@@ -3,16 +3,22 @@
 QUESTION = "When is high tide?"
 
 AGNO = """
-import sys
+import os
 from agno.agent import Agent
+from agno.db.postgres import AsyncPostgresDb
 from agno.models.openai import OpenAIChat
 from agno.os import AgentOS
-import uvicorn
 
+kept = os.environ.get("BENCH_DATABASE")
 agent = Agent(id="bench", name="bench", telemetry=False,
-              model=OpenAIChat(id="bench", base_url=sys.argv[2], api_key="none"))
-app = AgentOS(agents=[agent], telemetry=False).get_app()
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
+              db=AsyncPostgresDb(id="bench", db_url=kept) if kept else None,
+              model=OpenAIChat(id="bench", base_url=os.environ["BENCH_MODEL"], api_key="none"))
+agent_os = AgentOS(agents=[agent], telemetry=False)
+app = agent_os.get_app()
+
+if __name__ == "__main__":
+    agent_os.serve(app="bench_agent:app", host="127.0.0.1", port=int(os.environ["BENCH_PORT"]),
+                   workers=int(os.environ["BENCH_WORKERS"]), log_level="warning")
 """
 
 LANGGRAPH = """

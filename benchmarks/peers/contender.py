@@ -32,7 +32,7 @@ class Contender:
     call: Call
     concurrencies: tuple[int, ...] = CONCURRENCIES
     rounds: dict[int, list[float]] = field(default_factory=dict)
-    failures: int = 0
+    failures: dict[int, int] = field(default_factory=dict)
 
     async def round(self) -> None:
         """Do it for a while at each concurrency."""
@@ -41,7 +41,7 @@ class Contender:
 
     @property
     def best(self) -> tuple[float, int]:
-        """The best median rate, and its concurrency."""
+        """The best median rate of answers that succeeded, and its concurrency; what failed counts nothing."""
         return max((median(rates), concurrency) for concurrency, rates in self.rounds.items())
 
     async def _at(self, concurrency: int) -> float:
@@ -55,7 +55,7 @@ class Contender:
                     await self.call(session)
                     done += 1
                 except (aiohttp.ClientError, AssertionError, TimeoutError):
-                    self.failures += 1
+                    self.failures[concurrency] = self.failures.get(concurrency, 0) + 1
 
         connector, patience = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(connector=connector, timeout=patience) as session:

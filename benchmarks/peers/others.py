@@ -1,6 +1,7 @@
 """The peers, installed at pinned versions into throw-away environments and started as documented."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,21 +9,37 @@ from typing import Any
 import aiohttp
 
 from benchmarks.peers.agents import AGNO, LANGGRAPH, QUESTION
-from benchmarks.peers.contender import Contender, environment_with, server
+from benchmarks.peers.contender import Call, Contender, environment_with, server
 from services.embedded.testing import free_port
 
 PREFECT = ["prefect==3.8.8", "fastapi==0.141.1"]
 LANGGRAPH_DEV = ["langgraph-cli[inmem]==0.4.40", "langchain-openai", "langgraph"]
+# SQLite takes one writer at a time, so that more at once only wait, or are refused.
+FEWER = (1, 2, 4, 16)
 AGENT_OS = ["agno==3.1.10", "fastapi", "uvicorn", "sqlalchemy[asyncio]", "openai", "python-multipart"]
-AGENT_OS += ["aiosqlite"]
+AGENT_OS += ["psycopg[binary]==3.3.*"]
 
 
 @contextlib.asynccontextmanager
-async def agno_os(home: Path, model: str) -> AsyncIterator[Contender]:
-    python = environment_with(home / "agno", AGENT_OS)
-    (home / "agno" / "bench_agent.py").write_text(AGNO)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
+async def agno_os(home: Path, model: str, database: str | None) -> AsyncIterator[list[Contender]]:
+    """AgentOS with as many workers as its `serve` is asked for: one, and one for each core."""
+    place = home / ("agno" if database is None else "agno-kept")
+    python = environment_with(place, AGENT_OS)
+    (place / "bench_agent.py").write_text(AGNO)
+    kept = {} if database is None else {"BENCH_DATABASE": database}
+    name = "agno AgentOS 3.1.10 " + ("without a database" if database is None else "with PostgreSQL")
+    async with contextlib.AsyncExitStack() as stack:
+        found = []
+        for workers in (1, os.cpu_count() or 1):
+            port = free_port()
+            more = {"BENCH_MODEL": model, "BENCH_PORT": str(port), "BENCH_WORKERS": str(workers), **kept}
+            url = f"http://127.0.0.1:{port}"
+            stack.enter_context(server([python, place / "bench_agent.py"], f"{url}/health", more=more))
+            found.append(Contender(f"{name}, {workers} workers", _agno_run(url)))
+        yield found
+
+
+def _agno_run(url: str) -> Call:
     form = {"message": QUESTION, "stream": "false"}
 
     async def run(session: aiohttp.ClientSession) -> None:
@@ -30,8 +47,7 @@ async def agno_os(home: Path, model: str) -> AsyncIterator[Contender]:
             document = await answer.json()
             assert answer.status == 200 and document.get("content"), document
 
-    with server([python, home / "agno" / "bench_agent.py", str(port), model], f"{url}/health"):
-        yield Contender("agno AgentOS 3.1.10", run)
+    return run
 
 
 @contextlib.asynccontextmanager
@@ -44,7 +60,7 @@ async def langgraph_dev(home: Path, model: str) -> AsyncIterator[Contender]:
     url = f"http://127.0.0.1:{port}"
     command = [
         Path(python).with_name("langgraph"), "dev", "--host", "127.0.0.1", "--port", str(port),
-        "--no-browser", "--no-reload", "--n-jobs-per-worker", "64",
+        "--no-browser", "--no-reload", "--n-jobs-per-worker", "64", "--server-log-level", "WARNING",
     ]  # fmt: skip
     asked = {"assistant_id": "bench", "input": {"messages": [{"role": "user", "content": QUESTION}]}}
 
@@ -89,6 +105,6 @@ async def prefect_server(home: Path) -> AsyncIterator[dict[str, Contender]]:
                 assert answer.status == 200, await answer.text()
 
         yield {
-            "create": Contender("Prefect 3.8.8", create, (1, 4, 16)),
-            "read": Contender("Prefect 3.8.8", read, (1, 4, 16)),
+            "create": Contender("Prefect 3.8.8", create, FEWER),
+            "read": Contender("Prefect 3.8.8", read, FEWER),
         }

@@ -4,26 +4,38 @@ Ours beside Prefect's server, agno AgentOS and `langgraph dev`: the same work, i
     python -m benchmarks.peers.servers
 
 The peers are installed from PyPI at pinned versions into throw-away environments. Each runs a trivial agent
-with the same fake model, at the concurrency that serves it best of those tried; of Prefect, which runs no
-agents, records are created and read. Ours is a whole platform as `agentplane up` starts it, with
-authentication, recording and budgets on; the peers run as their documentation starts them.
+with the same fake model, with the number of workers and at the concurrency that serve it best of those tried;
+of Prefect, which runs no agents, records are created and read. Ours is a whole platform as `agentplane up`
+starts it, with authentication, recording and budgets on; the peers run as their documentation starts them.
+agno is measured twice: with PostgreSQL, which its documentation asks for in production and which keeps what
+was run, and without any database, where a run is gone with its answer.
 """
 
 import asyncio
 import contextlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.peers.contender import CONCURRENCIES, SECONDS, Contender, server
-from benchmarks.peers.others import agno_os, langgraph_dev, prefect_server
+from benchmarks.peers.others import FEWER, agno_os, langgraph_dev, prefect_server
 from benchmarks.peers.ours import deployed, our_calls, our_platform
 from benchmarks.report import Report, publish
-from services.embedded.testing import free_port
+from services.embedded.postgres import OWNER_ROLE
+from services.embedded.stores import Stores
+from services.embedded.testing import TestRun, free_port
 
 ROUNDS = 3
 
-Pair = tuple[str, Contender, Contender, float]
+Pair = tuple[str, Contender, list[Contender], float]
+KEPT = (
+    "What each keeps of a run. Ours: the execution, its events, the model call with both bodies, what it "
+    "cost and an audit record, all committed and on disk before the answer. agno with PostgreSQL (a server of its "
+    "own, the same programs and settings as ours): the session, with its messages. agno without a database: "
+    "nothing. `langgraph dev`: threads and runs in memory. Prefect: the flow run and its state in SQLite, as "
+    "`prefect server start` sets it up."
+)
 
 
 def measure() -> Report:
@@ -42,43 +54,66 @@ async def _measure(home: Path) -> Report:
         platform = stack.enter_context(our_platform(home / "ours", model))
         stranger = platform.stranger()
         ours = our_calls(platform, stranger, deployed(stranger))
-        agno = await stack.enter_async_context(agno_os(home, model))
+        database = stack.enter_context(_peer_database())
+        kept = await stack.enter_async_context(agno_os(home, model, database))
+        forgetful = await stack.enter_async_context(agno_os(home, model, None))
         langgraph = await stack.enter_async_context(langgraph_dev(home, model))
         prefect = await stack.enter_async_context(prefect_server(home))
         pairs: list[Pair] = [
-            ("runs of a trivial agent", ours["run"], agno, 10),
-            ("runs of a trivial agent", ours["run"], langgraph, 5),
-            ("creating a run", ours["create"], prefect["create"], 10),
-            ("reading a run", ours["read"], prefect["read"], 10),
+            ("runs of a trivial agent", ours["run"], kept, 10),
+            ("runs of a trivial agent", ours["run"], forgetful, 10),
+            ("runs of a trivial agent", ours["run"], [langgraph], 5),
+            ("creating a run", ours["create"], [prefect["create"]], 10),
+            ("reading a run", ours["read"], [prefect["read"]], 10),
         ]
         for _ in range(ROUNDS):
             for contender in _once(pairs):
                 await contender.round()
         for title, mine, theirs, goal in pairs:
             _compare(report, title, mine, theirs, goal)
+    tried, fewer = (", ".join(map(str, each)) for each in (CONCURRENCIES, FEWER))
     report.note(
-        f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians, each at its best concurrency of "
-        f"{', '.join(map(str, CONCURRENCIES))}; clients, model, servers and agents share the machine. On for "
-        "ours: API key, row-level security, rate limit, audit of every write, virtual key, policy, budget; "
-        "every model call recorded durably before its last byte. The peers have none of these."
+        f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each with its "
+        f"best number of workers and at its best concurrency of {tried} (Prefect: {fewer}); clients, model, servers "
+        "and agents share the machine. On for ours: API key, row-level security, rate limit, audit of every "
+        "write, virtual key, policy, budget. The peers have none of these."
     )
+    report.note(KEPT)
     return report
+
+
+@contextlib.contextmanager
+def _peer_database() -> Iterator[str]:
+    """A PostgreSQL as ours is: the same programs, the same settings, every commit on disk."""
+    test_run = TestRun.begin()
+    try:
+        stores = Stores(test_run.data_directory("peers"), free_port())
+        stores.postgres.start()
+        stores.postgres.administer(f"CREATE DATABASE peers OWNER {OWNER_ROLE}")
+        url = stores.addresses("peers").database_owner_url
+        yield url.replace("postgresql:", "postgresql+psycopg_async:", 1)
+        stores.stop()
+    finally:
+        test_run.end()
 
 
 def _once(pairs: list[Pair]) -> list[Contender]:
     found: list[Contender] = []
     for _, ours, theirs, _ in pairs:
-        found += [each for each in (ours, theirs) if each not in found]
+        found += [each for each in (ours, *theirs) if each not in found]
     return found
 
 
-def _compare(report: Report, title: str, ours: Contender, theirs: Contender, goal: float) -> None:
+def _compare(report: Report, title: str, ours: Contender, ways: list[Contender], goal: float) -> None:
+    theirs = max(ways, key=lambda each: each.best)
     (mine, at), (other, other_at) = ours.best, theirs.best
     report.add(f"{title}, ours, {at} at a time", mine, "/s")
     report.add(f"{title}, {theirs.name}, {other_at} at a time", other, "/s")
     report.add(f"{title}, ours to {theirs.name}", mine / other, "x", at_least=goal)
-    if ours.failures or theirs.failures:
-        report.note(f"{title}: {ours.failures} calls of ours failed, {theirs.failures} of {theirs.name}.")
+    for each in (ours, *ways):
+        if each.failures:
+            failed = ", ".join(f"{count} at {many} at a time" for many, count in each.failures.items())
+            report.note(f"{title}: calls that failed of {each.name}: {failed}.")
 
 
 if __name__ == "__main__":
