@@ -30,11 +30,11 @@ ROUNDS = 3
 
 Pair = tuple[str, Contender, list[Contender], float]
 KEPT = (
-    "What each keeps of a run. Ours: the execution, its events, the model call with both bodies, what it "
-    "cost and an audit record, all committed and on disk before the answer. agno with PostgreSQL (a server of its "
-    "own, the same programs and settings as ours): the session, with its messages. agno without a database: "
-    "nothing. `langgraph dev`: threads and runs in memory. Prefect: the flow run and its state in SQLite, as "
-    "`prefect server start` sets it up."
+    "What each keeps of a run. Ours: the execution, its events, the model call with both bodies, what it cost "
+    "and an audit record, all on disk before the answer. agno with PostgreSQL (a server of its own, the same "
+    "programs and settings as ours): the session with its messages. agno without a database: nothing. "
+    "`langgraph dev`: threads and runs in memory. Prefect: the flow run and its state in SQLite, as `prefect "
+    "server start` sets it up."
 )
 
 
@@ -74,9 +74,9 @@ async def _measure(home: Path) -> Report:
     tried, fewer = (", ".join(map(str, each)) for each in (CONCURRENCIES, FEWER))
     report.note(
         f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each with its "
-        f"best number of workers and at its best concurrency of {tried} (Prefect: {fewer}); clients, model, servers "
-        "and agents share the machine. On for ours: API key, row-level security, rate limit, audit of every "
-        "write, virtual key, policy, budget. The peers have none of these."
+        f"best number of workers and at its best concurrency of {tried} (Prefect: {fewer}); clients, model, "
+        "servers and agents share the machine. On for ours: API key, row-level security, rate limit, audit of "
+        "every write, virtual key, policy, budget. The peers have none of these."
     )
     report.note(KEPT)
     return report

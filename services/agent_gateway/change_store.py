@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.agent_gateway.announcing import announce
 from services.agent_gateway.records import Active, Said, Transition
-from services.chassis.database import Connection, Database, json_element
+from services.chassis.database import Connection, Database, Row, json_element
 
 _CHANGE = """
 WITH wanted AS (
@@ -52,8 +52,7 @@ WITH wanted AS (
     DELETE FROM execution_lanes l USING changed c
     WHERE c.lanes IS NOT NULL AND l.execution_id = c.id AND (c.finished_at IS NOT NULL OR c.status = 'queued')
 )
-SELECT id, org_id, agent_id, agent_name, status, cause, attempt, event_seq, steps, cost_nano, actor
-FROM changed
+SELECT * FROM changed
 """
 
 _APPEND = """
@@ -93,15 +92,15 @@ class ChangeStore:
         # Each of these locks many rows in an order of its own; two at a time could wait for each other.
         self._writing = asyncio.Lock()
 
-    async def apply(self, changes: list[Transition]) -> list[bool]:
-        """Write changes of state; false for each that came too late."""
-        done: list[bool] = [False] * len(changes)
-        async with self._writing, self._db.system() as connection:
+    async def apply(self, changes: list[Transition]) -> list[Row | None]:
+        """Write changes of state; the row as each left it, null for one that came too late."""
+        left: list[Row | None] = [None] * len(changes)
+        async with self._writing, self._db.system(planned_once=True) as connection:
             for places in _rounds(changes):
                 applied = await self._round(connection, [changes[place] for place in places])
                 for place in places:
-                    done[place] = changes[place].execution_id in applied
-        return done
+                    left[place] = applied.get(changes[place].execution_id)
+        return left
 
     async def append(self, said: list[Said]) -> list[bool]:
         """Store events of agents' streams in their order; false for each whose epoch is over."""
@@ -124,10 +123,10 @@ class ChangeStore:
             )
         return {row["id"] for row in rows}
 
-    async def _round(self, connection: Connection, changes: Sequence[Transition]) -> set[UUID]:
+    async def _round(self, connection: Connection, changes: Sequence[Transition]) -> dict[UUID, Row]:
         rows = await connection.fetch(_CHANGE, *_columns(changes))
         await announce(connection, rows)
-        return {row["id"] for row in rows}
+        return {row["id"]: row for row in rows}
 
 
 def _rounds(changes: Sequence[Transition]) -> Iterator[list[int]]:

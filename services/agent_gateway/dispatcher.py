@@ -6,6 +6,7 @@ aborted because the execution was cancelled, expired, or lost its instance.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from services.agent_gateway.outcomes import Accepted, Busy, Failed, settle
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Said, Totals, Transition
 from services.agent_gateway.watching import Watchers
+from services.chassis.database import Row
 from services.chassis.errors import PlatformError, Unavailable
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
@@ -57,7 +59,7 @@ class Dispatcher:
         self._lost: dict[UUID, Failed] = {}
         self._hungry: set[UUID] = set()
         self.wake = asyncio.Event()
-        self.transitions: GroupCommit[Transition, bool] = GroupCommit(changes.apply)
+        self.transitions: GroupCommit[Transition, Row | None] = GroupCommit(changes.apply)
         self.said: GroupCommit[Said, bool] = GroupCommit(changes.append, most=2000)
 
     def queued(self, agent_id: UUID) -> None:
@@ -71,18 +73,18 @@ class Dispatcher:
             slots = self._endpoints.free_slots(self._hungry)[:MOST_AT_ONCE]
             if not slots:
                 return
-            asked = {slot.agent_id for slot in slots}
-            self._hungry -= asked
+            free = Counter(slot.agent_id for slot in slots)
+            self._hungry -= free.keys()
             claimed = await self._queue.claim(slots)
+            # Where a place stayed free, nothing more waits: what is queued from now on is told by `queued`.
+            free.subtract(active.agent_id for active in claimed)
+            self._hungry |= {agent_id for agent_id, places in free.items() if places == 0}
             for active in claimed:
-                self._hungry.add(active.agent_id)
                 assert active.run_id is not None
                 self._endpoints.take(active.run_id)
                 self._active.add(active)
                 self._watchers.changed(active.id)
                 self.start(active, self._attempt(active))
-            if not claimed:
-                return
 
     async def look(self) -> None:
         """Find agents with work that nobody told of: after a back-off, a restart, or in another replica."""
@@ -105,17 +107,21 @@ class Dispatcher:
 
     async def change(self, active: Active, change: Transition) -> bool:
         """Commit one change of state and tell who waits for it."""
-        done = await self._committed(change)
+        row = await self._committed(change)
+        done = row is not None
         if done:
             active.status = change.status
         if not done or change.status in TERMINAL or change.status is ExecutionStatus.QUEUED:
             self.drop(active.id)
-        self._watchers.changed(active.id, ended=not done or change.status in TERMINAL)
+        if change.status in TERMINAL or not done:
+            self._watchers.ended(active.id, row)
+        else:
+            self._watchers.changed(active.id)
         if change.status is ExecutionStatus.QUEUED and done and change.delay_seconds < 0.01:
             self.queued(active.agent_id)
         return done
 
-    async def _committed(self, change: Transition) -> bool:
+    async def _committed(self, change: Transition) -> Row | None:
         # The epoch makes repeating safe: what was committed, or passed to another, is refused.
         while True:
             try:
@@ -136,7 +142,7 @@ class Dispatcher:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
         self.drop(execution_id)
-        self._watchers.changed(execution_id, ended=True)
+        self._watchers.ended(execution_id)
 
     async def lose(self, active: Active, failure: Failed) -> None:
         """An execution's instance is gone: write it, whether or not its attempt has noticed."""

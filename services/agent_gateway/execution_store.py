@@ -125,7 +125,7 @@ class ExecutionStore:
     async def create(self, new: list[NewRow]) -> list[Execution | PlatformError]:
         """Queue executions; a known idempotency key gives the execution it made before, or a mismatch."""
         try:
-            async with self._db.system() as connection:
+            async with self._db.system(planned_once=True) as connection:
                 if alone := [_thread(each) for each in new if each.wanted.request.on_busy is OnBusy.REJECT]:
                     await connection.execute(_ALONE, alone)
                 rows = await connection.fetch(_CREATE, *_columns(new))

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.egress.proxy import EgressProxy
-from services.agent_gateway.execution_store import ExecutionStore, NewRow
+from services.agent_gateway.execution_store import ExecutionStore, NewRow, execution_from
 from services.agent_gateway.face import Face
 from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.jobs import Jobs
@@ -171,7 +171,9 @@ class Gateway:
                     if found.status.terminal or left <= 0:
                         return found
                 unread = False
-                await self._watchers.wait(execution_id, change, left)
+                ended = await self._watchers.wait(execution_id, change, left)
+                if ended is not None:
+                    return execution_from(ended)
             finally:
                 self._watchers.leave(execution_id, change)
 

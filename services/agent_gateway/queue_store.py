@@ -193,7 +193,7 @@ class QueueStore:
 
     async def claim(self, slots: Sequence[Slot]) -> list[Active]:
         """Give queued executions of service agents to free slots; each is running when this returns."""
-        async with self._db.system() as connection:
+        async with self._db.system(planned_once=True) as connection:
             picked = await connection.fetch(_CLAIM, *_columns(slots), self._holder, self._lease_seconds)
             rows = [row for row in picked if row["status"] != "queued"]
             laned = [row for row in picked if row["status"] == "queued"]

@@ -9,6 +9,7 @@ from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.records import Active, Transition
 from services.agent_gateway.watching import Watchers
+from services.chassis.database import Row
 from services.contracts.executions import ExecutionStatus
 
 RUNNING = ExecutionStatus.RUNNING
@@ -20,7 +21,7 @@ class Waiting:
     """Keeps the status of executions in step with what their calls wait for."""
 
     def __init__(
-        self, active: ActiveExecutions, transitions: GroupCommit[Transition, bool], watchers: Watchers
+        self, active: ActiveExecutions, transitions: GroupCommit[Transition, Row | None], watchers: Watchers
     ) -> None:
         self._active = active
         self._transitions = transitions
@@ -54,6 +55,6 @@ class Waiting:
             failures=active.failures,
             totals=active.totals,
         )
-        if await self._transitions.add(change):
+        if await self._transitions.add(change) is not None:
             active.status = status
             self._watchers.changed(active.id)
