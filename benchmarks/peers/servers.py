@@ -30,7 +30,7 @@ ROUNDS = 3
 
 Pair = tuple[str, Contender, list[Contender], float]
 KEPT = (
-    "What each keeps of a run. Ours: the execution, its events, the model call with both bodies, what it cost "
+    "What each keeps of a run. Ours: the execution, its events, the model call with both bodies, its cost "
     "and an audit record, all on disk before the answer. agno with PostgreSQL (a server of its own, the same "
     "programs and settings as ours): the session with its messages. agno without a database: nothing. "
     "`langgraph dev`: threads and runs in memory. Prefect: the flow run and its state in SQLite, as `prefect "
@@ -73,10 +73,10 @@ async def _measure(home: Path) -> Report:
             _compare(report, title, mine, theirs, goal)
     tried, fewer = (", ".join(map(str, each)) for each in (CONCURRENCIES, FEWER))
     report.note(
-        f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each with its "
+        f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each with the "
         f"best number of workers and at its best concurrency of {tried} (Prefect: {fewer}); clients, model, "
-        "servers and agents share the machine. On for ours: API key, row-level security, rate limit, audit of "
-        "every write, virtual key, policy, budget. The peers have none of these."
+        "servers and agents share the machine. On for ours: API key, row-level security, rate limit, audit "
+        "of every write, virtual key, policy, budget. The peers have none of these."
     )
     report.note(KEPT)
     return report

@@ -11,11 +11,12 @@ from services.agent_gateway.logic import Gateway
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
+from services.chassis.quick_route import QuickRoute
 from services.chassis.service import Logic
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
 from services.contracts.executions import CreateExecution, Execution, ExecutionEvent, ExecutionStatus
 
-router = APIRouter(tags=["executions"])
+router = APIRouter(tags=["executions"], route_class=QuickRoute)
 TheGateway = Annotated[Gateway, Logic(Gateway)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Seq = Annotated[int, Query(ge=0, le=2**31 - 1)]

@@ -13,12 +13,13 @@ from services.agent_observability.logic import Journal
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
+from services.chassis.quick_route import QuickRoute
 from services.chassis.service import Logic
 from services.contracts.step_frames import unframed
 from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import RawStep, RecordedCall, Step, StepDetail, StepKind, StepTotals
 
-router = APIRouter(tags=["steps"])
+router = APIRouter(tags=["steps"], route_class=QuickRoute)
 TheJournal = Annotated[Journal, Logic(Journal)]
 Kinds = Annotated[str | None, Query(max_length=100, description="comma separated")]
 
