@@ -118,6 +118,10 @@ class Backend:
         """Have the brain look at what changed."""
         await self.waking.wake()
 
+    async def read_agents(self) -> None:
+        """Read the agents that requests asked for."""
+        await self.agents.readings.flush()
+
     async def chain_audit(self, fence: Fence) -> None:
         """Chain the audit records written since the last time."""
         await self.audit_chain.extend(fence)

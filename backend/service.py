@@ -156,6 +156,7 @@ service = Service(
     routes=ROUTERS,
     loops=[
         every(10, Backend.wake_brain, woken_by=lambda backend: backend.waking.waiting),
+        every(1, Backend.read_agents, woken_by=lambda backend: backend.agents.readings.waiting),
         every(1, Backend.chain_audit, exclusive=True),
         every(30, Backend.note_used_keys),
         every(30, Backend.bury, exclusive=True),

@@ -21,6 +21,7 @@ from services.chassis.clock import Clock
 from services.chassis.contract import Page
 from services.chassis.database import Database
 from services.chassis.errors import Forbidden, IllegalState, Invalid, NotFound, PlatformError
+from services.chassis.group_commit import GroupCommit
 from services.chassis.ids import new_id
 from services.chassis.outbox import Outbox, emit
 from services.contracts.agents import (
@@ -58,6 +59,8 @@ class Agents:
         self._outbox = outbox
         self._waking = waking
         self._clock = clock
+        # Many are asked for the same few agents at once, by everybody who runs one.
+        self.readings: GroupCommit[tuple[UUID, UUID], Agent | None] = GroupCommit(store.read)
 
     async def deploy(self, principal: Principal, request: DeployAgent) -> Agent:
         """A new agent; its provider keys go to the vault first."""
@@ -92,7 +95,7 @@ class Agents:
 
     async def get(self, org_id: UUID, agent_id: UUID) -> Agent:
         """One agent."""
-        agent = await self._store.get(org_id, agent_id)
+        agent = await self.readings.add((org_id, agent_id))
         if agent is None:
             raise NotFound(f"there is no agent {agent_id}")
         return agent

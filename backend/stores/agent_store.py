@@ -85,11 +85,17 @@ class AgentStore:
         assert row is not None
         return agent.model_copy(update={"created_at": row["created_at"], "updated_at": row["created_at"]})
 
-    async def get(self, org_id: UUID, agent_id: UUID) -> Agent | None:
-        """One agent with its status."""
-        async with self._db.tenant(org_id) as connection:
-            row = await connection.fetchrow(_AGENT + " AND a.id = $2", org_id, agent_id)
-        return _agent(row) if row else None
+    async def read(self, wanted: list[tuple[UUID, UUID]]) -> list[Agent | None]:
+        """Agents by organisation and id, with their status; one transaction for each organisation."""
+        by_org: dict[UUID, set[UUID]] = {}
+        for org_id, agent_id in wanted:
+            by_org.setdefault(org_id, set()).add(agent_id)
+        found: dict[tuple[UUID, UUID], Agent] = {}
+        for org_id, ids in by_org.items():
+            async with self._db.tenant(org_id) as connection:
+                rows = await connection.fetch(_AGENT + " AND a.id = ANY($2::uuid[])", org_id, list(ids))
+            found.update({(org_id, row["id"]): _agent(row) for row in rows})
+        return [found.get(each) for each in wanted]
 
     async def named(self, org_id: UUID, name: str) -> Agent | None:
         """The agent of exactly this name."""

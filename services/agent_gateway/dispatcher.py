@@ -18,7 +18,6 @@ from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.event_stream import Sent
-from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.invocation import UNREACHABLE_SECONDS, Invoker, Outcome
 from services.agent_gateway.outcomes import Accepted, Busy, Failed, settle
 from services.agent_gateway.queue_store import QueueStore
@@ -26,6 +25,7 @@ from services.agent_gateway.records import Active, Said, Totals, Transition
 from services.agent_gateway.watching import Watchers
 from services.chassis.database import Row
 from services.chassis.errors import PlatformError, Unavailable
+from services.chassis.group_commit import GroupCommit
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
 from services.contracts.executions import TERMINAL, ExecutionStatus

@@ -12,7 +12,6 @@ from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.egress.proxy import EgressProxy
 from services.agent_gateway.execution_store import ExecutionStore, NewRow, execution_from
 from services.agent_gateway.face import Face
-from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.jobs import Jobs
 from services.agent_gateway.keeping import Keeping
 from services.agent_gateway.keys import Keys
@@ -26,6 +25,7 @@ from services.agent_gateway.watching import Watchers
 from services.chassis.clock import Clock
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid, PlatformError
+from services.chassis.group_commit import GroupCommit
 from services.chassis.ids import new_id
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
 from services.contracts.agents import AgentEvent, Cause

@@ -7,12 +7,12 @@ import structlog
 
 from services.agent_gateway.calls import Call
 from services.agent_gateway.gates import Gates
-from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.shapes import Outcome
 from services.agent_gateway.spending.prices import Prices
 from services.chassis.clock import Clock
 from services.chassis.errors import PlatformError, Unavailable
+from services.chassis.group_commit import GroupCommit
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.steps import NewStep
 

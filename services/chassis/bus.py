@@ -7,7 +7,7 @@ Handlers decide about retrying by raising `RetryLater` or `GiveUp`; see `consume
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,10 +16,10 @@ import structlog
 from nats.aio.client import Client as Nats
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import PubAck, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from services.chassis.topic import Event, Topic
+from services.chassis.topic import Event, Message, Topic
 from services.chassis.tracing import current_traceparent
 
 E = TypeVar("E", bound=Event)
@@ -90,6 +90,28 @@ class Bus:
         except NatsError:
             self._streams.discard(subject)
             raise
+
+    async def publish_many(self, messages: Sequence[Message]) -> None:
+        """Hand messages to JetStream in their order, and wait until it has all of them."""
+        subjects = {message.subject for message in messages}
+        for subject in subjects:
+            await self.ensure_stream(subject)
+        under_way: list[asyncio.Future[PubAck]] = []
+        try:
+            async with asyncio.timeout(5):
+                for each in messages:
+                    headers = {"Nats-Msg-Id": each.id}
+                    under_way.append(
+                        await self.jetstream.publish_async(each.subject, each.payload, headers=headers)
+                    )
+                await asyncio.gather(*under_way)
+        except (NatsError, TimeoutError):
+            self._streams -= subjects
+            raise
+        finally:
+            # The first failure ends the others; left alone they would pile up while NATS is frozen.
+            for future in under_way:
+                future.cancel()
 
     async def ensure_stream(self, subject: str) -> None:
         """Make the subject's stream unless it is known to be there."""

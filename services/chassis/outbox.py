@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 
 from services.chassis.database import Connection, Database, Row
-from services.chassis.topic import Event, Topic
+from services.chassis.topic import Event, Message, Topic
 from services.chassis.tracing import current_traceparent
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ class Outbox:
             rows = await connection.fetch(_TAKE)
             if not rows:
                 return 0
-            # The first failure ends the others; left alone they would pile up while NATS is frozen.
-            async with asyncio.TaskGroup() as publishing:
-                for row in rows:
-                    publishing.create_task(self._publish(row))
+            await self._bus.publish_many([_message(row) for row in rows])
             # now() is when this transaction began: a stream made after that may lack what was published.
             await connection.execute(
                 "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])",
@@ -129,9 +126,10 @@ class Outbox:
             while await self._db.execute(statement) != "DELETE 0":
                 continue
 
-    async def _publish(self, row: Row) -> None:
-        payload = orjson.dumps({**row["payload"], "seq": row["id"]})
-        await self._bus.publish_durable(row["subject"], payload, str(row["event_id"]))
+
+def _message(row: Row) -> Message:
+    payload = orjson.dumps({**row["payload"], "seq": row["id"]})
+    return Message(row["subject"], payload, str(row["event_id"]))
 
 
 async def first_time(connection: Connection, consumer: str, event: Event) -> bool:

@@ -1,5 +1,6 @@
 """Typed topics: the publisher and the subscriber import the same object."""
 
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -31,6 +32,15 @@ class Event(Contract):
     actor: str = "system"
     traceparent: str | None = None
     data: Any = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What JetStream is to keep; a repetition of its id is dropped."""
+
+    subject: str
+    payload: bytes
+    id: str
 
 
 class Topic(Generic[E]):

@@ -17,7 +17,6 @@ from uuid import UUID
 import orjson
 import structlog
 
-from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.tools.answers import Lost, NotSent
 from services.agent_gateway.tools.effect_store import (
     EffectId,
@@ -27,6 +26,7 @@ from services.agent_gateway.tools.effect_store import (
     NewEffect,
 )
 from services.agent_gateway.tools.protocol import INTERNAL_ERROR, Json, RpcError, unfinished
+from services.chassis.group_commit import GroupCommit
 
 log = structlog.get_logger()
 

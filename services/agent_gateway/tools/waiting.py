@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from services.agent_gateway.active import ActiveExecutions
-from services.agent_gateway.group_commit import GroupCommit
 from services.agent_gateway.records import Active, Transition
 from services.agent_gateway.watching import Watchers
 from services.chassis.database import Row
+from services.chassis.group_commit import GroupCommit
 from services.contracts.executions import ExecutionStatus
 
 RUNNING = ExecutionStatus.RUNNING
