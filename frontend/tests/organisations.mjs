@@ -2,7 +2,8 @@
 // a service account whose key reaches one agent, is rotated and ends with the account, and the audit log's chain.
 import { logIn, origin } from "./browser.mjs";
 import { assert, until } from "./expect.mjs";
-import { ids } from "./pages.mjs";
+import { things } from "./addresses.mjs";
+import { Caller } from "./platform.mjs";
 
 const PASSWORD = "a long enough password";
 
@@ -88,7 +89,7 @@ async function joins({ page, context }, link, email) {
 
 async function serviceAccount(page, mark) {
   const name = `pipeline-${mark}`;
-  const { agent } = await ids(page);
+  const { agent } = await things(await Caller.signIn());
   await page.goto(`${origin}/service-accounts`);
   await page.getByRole("button", { name: "New account" }).first().click();
   await page.getByLabel("Name", { exact: true }).fill(name);

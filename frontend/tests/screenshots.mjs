@@ -32,7 +32,7 @@ async function take(page, wanted, sizes) {
       await page.goto(origin + url);
       await settled(page);
       // Whether it is live is part of the picture.
-      if (name !== "login" && name !== "nothing") await page.waitForSelector("[data-live=live]");
+      if (await page.locator("#content").count()) await page.waitForSelector("[data-live=live]");
       await drawn(page);
       await page.screenshot({ path: path.join(directory, `${name}-${width}.png`) });
     }

@@ -2,12 +2,13 @@
 // in between, and the stop of everything with its banner.
 import { logIn, origin } from "./browser.mjs";
 import { assert, until } from "./expect.mjs";
-import { ids } from "./pages.mjs";
+import { things } from "./addresses.mjs";
+import { Caller } from "./platform.mjs";
 
 export default async function spending({ open }) {
   const { page } = await open();
   await logIn(page);
-  const { agent } = await ids(page);
+  const { agent } = await things(await Caller.signIn());
 
   await page.goto(`${origin}/spending`);
   const organisation = page.locator("[data-budget=organisation]");
