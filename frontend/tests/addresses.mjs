@@ -10,6 +10,7 @@ const GIVEN = {
   compare: ({ execution, branch }) => [execution, branch],
   tool: ({ server }) => [server],
   webhook: ({ webhook }) => [webhook],
+  bulkFork: ({ bulk }) => [bulk],
 };
 
 /** The pages by the names of `src/lib/paths.ts`, and one that is not there; `things` are ids of what is shown. */
@@ -31,7 +32,7 @@ const NOBODY = "01999999-0000-7000-8000-000000000000";
 
 /**
  * What the pages of one thing show: the demo agent, an execution of it with steps, a branch of that one, a server of
- * tools and a webhook; where there is no such thing, the page that says so is looked at.
+ * tools, a webhook and a bulk fork; where there is no such thing, the page that says so is looked at.
  */
 export async function things(caller) {
   const agents = (await caller.get("/api/v1/agents?name=support-desk")).items;
@@ -39,7 +40,7 @@ export async function things(caller) {
   const executions = (await caller.get(`/api/v1/executions?agent_id=${agent.id}&limit=100`)).items;
   const branch = executions.find((each) => each.parent_execution_id && each.steps > 1);
   const execution = branch ? { id: branch.parent_execution_id } : executions.find((each) => each.steps > 1);
-  const [servers, webhooks] = await Promise.all(["mcp-servers", "webhooks"].map(async (list) => caller.get(`/api/v1/${list}`)));
+  const [servers, webhooks, bulks] = await Promise.all(["mcp-servers", "webhooks", "time-travel/bulk-forks"].map(async (list) => caller.get(`/api/v1/${list}`)));
   const first = (list) => (list.items ?? list)[0]?.id ?? NOBODY;
-  return { agent: agent.id, execution: execution.id, branch: (branch ?? execution).id, server: first(servers), webhook: first(webhooks) };
+  return { agent: agent.id, execution: execution.id, branch: (branch ?? execution).id, server: first(servers), webhook: first(webhooks), bulk: first(bulks) };
 }

@@ -19,37 +19,15 @@ from tests.soak import SOAK
 pytestmark = [pytest.mark.xdist_group("live")]
 
 SCENARIOS = (
-    *(
-        "entry",
-        "session",
-        "tabs",
-        "lockout",
-        "agent",
-        "keyboard",
-        "keys",
-        "memory",
-        "fork",
-        "approve",
-        "organisations",
-        "spending",
-        "outside",
-        "pages",
-    ),
-    *(
-        f"problems/{name}"
-        for name in ("taken", "invalid", "changed", "role", "session", "quota", "cut", "down")
-    ),
+    *("entry", "session", "tabs", "lockout", "agent", "keyboard", "keys", "memory", "fork", "approve"),
+    *("organisations", "spending", "outside", "pages"),
+    *(f"problems/{name}" for name in ("taken", "invalid", "changed", "role")),
+    *(f"problems/{name}" for name in ("session", "quota", "cut", "down")),
 )
 OF_THE_SERVER = SCENARIOS if SOAK else ("entry", "session", "agent", "problems/down")
 TOOLS = {
-    "run",
-    "browser",
-    "expect",
-    "platform",
-    "addresses",
-    "looks",
-    "screenshots",
-    "problems/form",
+    *("run", "browser", "expect", "platform", "addresses", "looks", "screenshots", "problems/form"),
+    # Of benchmarks.dashboard.
     "smooth",
 }
 
