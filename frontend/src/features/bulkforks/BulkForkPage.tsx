@@ -46,7 +46,7 @@ function Shown({ bulk }: { bulk: BulkFork }) {
           ))}
         </div>
       </Panel>
-      <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
+      <div className="grid items-start gap-4 2xl:grid-cols-[minmax(0,1fr)_22rem]">
         <Items bulk={bulk} verdict={verdict as BulkVerdict | ""} />
         <Panel title="What was tried" padded>
           <div className="grid gap-3">

@@ -13,7 +13,7 @@ import { paths } from "@/lib/paths";
 
 const column = columnsOf<BulkForkItem>();
 const columns = column.columns([
-  column.accessor("ordinal", { header: "#", sortFn: "basic", cell: ({ getValue }) => <span className="tabular text-muted">{getValue() + 1}</span> }),
+  column.accessor("ordinal", { header: "#", sortFn: "basic", cell: ({ getValue }) => <span className="tabular text-muted">{getValue()}</span> }),
   column.accessor("source_execution_id", { header: "Original", enableSorting: false, cell: ({ getValue }) => <Link href={paths.travel(getValue())} prefetch={false} className="font-mono text-2xs hover:underline">{shortId(getValue())}</Link> }),
   column.accessor((item) => item.verdict ?? item.state, { id: "verdict", header: "Verdict", sortFn: "text", cell: ({ row: { original: item } }) => <StateBadge state={item.verdict ?? item.state} moving={item.state === "running"} title={item.reason} /> }),
   column.accessor((item) => item.reason ?? "", { id: "reason", header: "Why", enableSorting: false, cell: ({ getValue }) => <span className="text-muted" title={getValue()}>{getValue()}</span> }),
@@ -23,7 +23,7 @@ const columns = column.columns([
   column.display({
     id: "compare",
     header: "",
-    cell: ({ row: { original: item } }) => item.fork_execution_id && <LinkButton kind="quiet" href={paths.compare(item.source_execution_id, item.fork_execution_id)} aria-label={`Compare number ${item.ordinal + 1}`}><GitCompare aria-hidden /> Compare</LinkButton>,
+    cell: ({ row: { original: item } }) => item.fork_execution_id && <LinkButton kind="quiet" href={paths.compare(item.source_execution_id, item.fork_execution_id)} aria-label={`Compare number ${item.ordinal}`}><GitCompare aria-hidden /> Compare</LinkButton>,
   }),
 ]);
 
