@@ -29,7 +29,7 @@ def test_nothing_at_module_level_is_changed() -> None:
             for function in ast.walk(tree)
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
             for node in ast.walk(function)
-            if _changed_name(node) in names - _local_names(function)
+            if (changed := _changed_name(node)) in names and changed not in _local_names(function)
         ]
     assert not found, "a constant of the module is changed"
 
