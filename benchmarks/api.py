@@ -198,7 +198,7 @@ def process(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not answers(ready):
             if started.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{' '.join(command)} did not start")

@@ -24,7 +24,7 @@ NEEDED_WHEN_SERVING = (
     "services.chassis.consumer",
     "uvicorn.lifespan.off",
     "uvicorn.loops.uvloop",
-    "uvicorn.protocols.websockets.websockets_sansio_impl",
+    "services.chassis.frames",
     "uvloop",
 )
 

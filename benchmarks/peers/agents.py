@@ -17,9 +17,7 @@ agent_os = AgentOS(agents=[agent], telemetry=False)
 app = agent_os.get_app()
 
 if __name__ == "__main__":
-    agent_os.serve(app="bench_agent:app", host="127.0.0.1", port=int(os.environ["BENCH_PORT"]),
-                   workers=int(os.environ["BENCH_WORKERS"]), log_level="warning",
-                   timeout_worker_healthcheck=60)
+    agent_os.serve(app=app, host="127.0.0.1", port=int(os.environ["BENCH_PORT"]), log_level="warning")
 """
 
 LANGGRAPH = """

@@ -1,7 +1,6 @@
 """The peers, installed at pinned versions into throw-away environments and started as documented."""
 
 import contextlib
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,18 @@ AGENT_OS += ["psycopg[binary]==3.3.*"]
 
 
 @contextlib.asynccontextmanager
-async def agno_os(home: Path, model: str, database: str | None) -> AsyncIterator[list[Contender]]:
-    """AgentOS with as many workers as its `serve` is asked for: one, and one for each core."""
+async def agno_os(home: Path, model: str, database: str | None) -> AsyncIterator[Contender]:
+    """AgentOS as its `serve` starts it, with the database of its documentation's production, or with none."""
     place = home / ("agno" if database is None else "agno-kept")
     python = environment_with(place, AGENT_OS)
     (place / "bench_agent.py").write_text(AGNO)
     kept = {} if database is None else {"BENCH_DATABASE": database}
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    more = {"BENCH_MODEL": model, "BENCH_PORT": str(port), **kept}
     name = "agno AgentOS 3.1.10 " + ("without a database" if database is None else "with PostgreSQL")
-    async with contextlib.AsyncExitStack() as stack:
-        found = []
-        for workers in (1, os.cpu_count() or 1):
-            port = free_port()
-            more = {"BENCH_MODEL": model, "BENCH_PORT": str(port), "BENCH_WORKERS": str(workers), **kept}
-            url = f"http://127.0.0.1:{port}"
-            stack.enter_context(server([python, place / "bench_agent.py"], f"{url}/health", more=more))
-            found.append(Contender(f"{name}, {workers} workers", _agno_run(url)))
-        yield found
+    with server([python, place / "bench_agent.py"], f"{url}/health", more=more):
+        yield Contender(name, _agno_run(url))
 
 
 def _agno_run(url: str) -> Call:

@@ -4,7 +4,7 @@ Ours beside Prefect's server, agno AgentOS and `langgraph dev`: the same work, i
     python -m benchmarks.peers.servers
 
 The peers are installed from PyPI at pinned versions into throw-away environments. Each runs a trivial agent
-with the same fake model, with the number of workers and at the concurrency that serve it best of those tried;
+with the same fake model, at the concurrency that serves it best of those tried;
 of Prefect, which runs no agents, records are created and read. Ours is a whole platform as `agentplane up`
 starts it, with authentication, recording and budgets on; the peers run as their documentation starts them.
 agno is measured twice: with PostgreSQL, which its documentation asks for in production and which keeps what
@@ -28,13 +28,13 @@ from services.embedded.testing import TestRun, free_port
 
 ROUNDS = 3
 
-Pair = tuple[str, Contender, list[Contender], float]
+Pair = tuple[str, Contender, Contender, float]
 KEPT = (
     "What each keeps of a run. Ours: the execution, its events, the model call with both bodies, its cost "
     "and an audit record, all on disk before the answer. agno with PostgreSQL (a server of its own, the same "
-    "programs and settings as ours): the session with its messages. agno without a database: nothing. "
-    "`langgraph dev`: threads and runs in memory. Prefect: the flow run and its state in SQLite, as `prefect "
-    "server start` sets it up."
+    "programs and settings as ours): the session and the run with its messages. agno without a database: "
+    "nothing. `langgraph dev`: threads and runs in memory. Prefect: the flow run and its state in SQLite, as "
+    "`prefect server start` sets it up."
 )
 
 
@@ -62,9 +62,9 @@ async def _measure(home: Path) -> Report:
         pairs: list[Pair] = [
             ("runs of a trivial agent", ours["run"], kept, 10),
             ("runs of a trivial agent", ours["run"], forgetful, 10),
-            ("runs of a trivial agent", ours["run"], [langgraph], 5),
-            ("creating a run", ours["create"], [prefect["create"]], 10),
-            ("reading a run", ours["read"], [prefect["read"]], 10),
+            ("runs of a trivial agent", ours["run"], langgraph, 5),
+            ("creating a run", ours["create"], prefect["create"], 10),
+            ("reading a run", ours["read"], prefect["read"], 10),
         ]
         for _ in range(ROUNDS):
             for contender in _once(pairs):
@@ -73,8 +73,8 @@ async def _measure(home: Path) -> Report:
             _compare(report, title, mine, theirs, goal)
     tried, fewer = (", ".join(map(str, each)) for each in (CONCURRENCIES, FEWER))
     report.note(
-        f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each with the "
-        f"best number of workers and at its best concurrency of {tried} (Prefect: {fewer}); clients, model, "
+        f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each at its "
+        f"best concurrency of {tried} (Prefect: {fewer}); clients, model, "
         "servers and agents share the machine. On for ours: API key, row-level security, rate limit, audit "
         "of every write, virtual key, policy, budget. The peers have none of these."
     )
@@ -100,17 +100,16 @@ def _peer_database() -> Iterator[str]:
 def _once(pairs: list[Pair]) -> list[Contender]:
     found: list[Contender] = []
     for _, ours, theirs, _ in pairs:
-        found += [each for each in (ours, *theirs) if each not in found]
+        found += [each for each in (ours, theirs) if each not in found]
     return found
 
 
-def _compare(report: Report, title: str, ours: Contender, ways: list[Contender], goal: float) -> None:
-    theirs = max(ways, key=lambda each: each.best)
+def _compare(report: Report, title: str, ours: Contender, theirs: Contender, goal: float) -> None:
     (mine, at), (other, other_at) = ours.best, theirs.best
     report.add(f"{title}, ours, {at} at a time", mine, "/s")
     report.add(f"{title}, {theirs.name}, {other_at} at a time", other, "/s")
     report.add(f"{title}, ours to {theirs.name}", mine / other, "x", at_least=goal)
-    for each in (ours, *ways):
+    for each in (ours, theirs):
         if each.failures:
             failed = ", ".join(f"{count} at {many} at a time" for many, count in each.failures.items())
             report.note(f"{title}: calls that failed of {each.name}: {failed}.")

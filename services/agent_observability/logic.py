@@ -1,7 +1,7 @@
 """The journal: storing steps once, and reading them back as timelines."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from services.agent_observability.bodies import Bodies
@@ -134,7 +134,7 @@ class Journal:
         if unknown := set(by) - set(DIMENSIONS):
             raise Invalid(f"by: {min(unknown)!r} is none of {', '.join(DIMENSIONS)}")
         until = until or self._clock.now().date()
-        since = since or until - timedelta(days=29)
+        since = since or date.fromordinal(max(1, until.toordinal() - 29))
         if since > until:
             raise Invalid("since: lies after until")
         [total] = await self._usage.usage(org_id, since, until, (), agent_id)

@@ -1,7 +1,7 @@
 """Looking for steps: by what they are, and by what came before them."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from services.contracts.step_search import SearchSteps, StepPattern
 # One call looks at so many steps of the index, whether they match or not, so that none takes long.
 LOOKED_AT = 50_000
 # A step's id is made when it begins, by a clock that may differ from the database's.
-SLACK = timedelta(hours=1)
+SLACK_SECONDS = 3600
 
 _LIKE = {
     "kind": "{s}.kind = {v}",
@@ -127,11 +127,12 @@ class SearchStore:
         if wanted.cursor is not None:
             where += f" AND s.id < {question.value(wanted.cursor)}"
         if wanted.since is not None:
-            where += f" AND s.id >= {question.value(_at(wanted.since - SLACK))}"
+            where += f" AND s.id >= {question.value(_at(wanted.since, -SLACK_SECONDS))}"
         if wanted.until is not None:
-            where += f" AND s.id < {question.value(_at(wanted.until + SLACK))}"
+            where += f" AND s.id < {question.value(_at(wanted.until, SLACK_SECONDS))}"
         return where
 
 
-def _at(moment: datetime) -> UUID:
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+def _at(moment: datetime, later_seconds: int) -> UUID:
+    # In seconds, for a moment a little before the first of the calendar, or after its last, is no datetime.
+    return UUID(int=max(0, int((moment.timestamp() + later_seconds) * 1000)) << 80)

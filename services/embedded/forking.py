@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from setproctitle import setproctitle
 
 from services.chassis.footprint import settle
+from services.embedded.settings import replace_environment
 
 LARGEST_REQUEST = 64 * 1024
 
@@ -58,8 +59,7 @@ def _become(request: dict[str, Any], descriptors: Sequence[int], run: Run) -> No
             environment = json.load(file)
         for source in (nothing, log):
             os.close(source)
-        os.environ.clear()
-        os.environ.update(environment)
+        replace_environment(environment)
         setproctitle(request["title"])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)

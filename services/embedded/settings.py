@@ -145,6 +145,12 @@ def told(name: str) -> str:
     return value
 
 
+def replace_environment(environment: Mapping[str, str]) -> None:
+    """Make this the whole environment of the process, which was forked from one that was told nothing."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 def key_variable(caller: str) -> str:
     """The variable that holds a caller's service key."""
     return SERVICE_KEY + caller.upper().replace("-", "_")

@@ -9,6 +9,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.chassis.errors import Invalid
+from services.chassis.frames import writer_of
 from services.contracts.live import Channel, Ticket
 from services.websocket_gateway.frames import Frame, FrameQueue, Operation, control_frame, operation_of
 from services.websocket_gateway.settings import WebSocketSettings
@@ -71,6 +72,8 @@ class Connection:
         self._websocket = websocket
         self._settings = settings
         self._queue = self.new_queue()
+        self._write_now = writer_of(websocket.scope)
+        self._writing = False
         self._arrived = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,8 +101,10 @@ class Connection:
                     await self._websocket.close(*self._closing)
 
     def offer(self, frame: Frame) -> None:
-        """Queue a frame; a page that is too slow for it is closed and starts anew."""
+        """Write a frame, or queue it for a page that is behind; one that is too slow is closed."""
         if self._closing is None:
+            if self._at_once(frame):
+                return
             if self._queue.offer(frame):
                 self._arrived.set()
             else:
@@ -134,9 +139,17 @@ class Connection:
             except Invalid as error:
                 await self.send(control_frame("error", data={"code": error.code, "detail": error.detail}))
 
+    def _at_once(self, frame: Frame) -> bool:
+        # Never past a frame that still waits.
+        if self._write_now is None or self._writing or len(self._queue):
+            return False
+        return self._write_now(frame.bytes)
+
     async def _write(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._writing = True
             while (frame := self._queue.take()) is not None:
                 await self._websocket.send_text(frame.text)
+            self._writing = False

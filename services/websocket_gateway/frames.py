@@ -16,17 +16,26 @@ from pydantic import Field, ValidationError
 
 from services.chassis.contract import Request
 from services.chassis.errors import Invalid
+from services.chassis.frames import text_frame
 from services.contracts.live import Channel, FeedEntry, UiUpdated
 from services.contracts.log_processor import LogsAppended
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """One message to a page; a later one of the same `replaces` makes it superfluous."""
 
     text: str
     seq: int = 0
     replaces: Hashable = None
+    _bytes: bytes = b""
+
+    @property
+    def bytes(self) -> bytes:
+        """The message as it goes over the wire, made once for all pages."""
+        if not self._bytes:
+            self._bytes = text_frame(self.text)
+        return self._bytes
 
 
 class Operation(Request):

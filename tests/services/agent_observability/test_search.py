@@ -97,6 +97,8 @@ async def test_each_filter_finds_its_steps_and_no_other(
     assert await finder.ids(until=now) == [plain.id]
     assert plain.id not in await finder.ids(since=now)
     assert await finder.ids(execution_id=execution_id) == [asking.id, special.id, plain.id]
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    assert len(await finder.ids(since=first, until=last)) == 4
     assert await finder.ids(limit=1) == [lone.id, asking.id, special.id, plain.id]
 
 
