@@ -57,7 +57,8 @@ def _become(request: dict[str, Any], descriptors: Sequence[int], run: Run) -> No
             os.dup2(source, target)
         with os.fdopen(told, "rb") as file:
             environment = json.load(file)
-        for source in (nothing, log):
+        # The socket was the standard input, so that this one may already be in its place.
+        for source in {nothing, log} - {0, 1, 2}:
             os.close(source)
         replace_environment(environment)
         setproctitle(request["title"])
