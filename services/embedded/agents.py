@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.embedded.process_identity import ProcessIdentity
 
-SHIM = "services/executor/shim.py"
+SHIMS = ("services/executor/shim.py", "services/executor/docker_shim.py")
 GRACE_SECONDS = 5.0
 REASON = "platform_stopped"
 
@@ -26,7 +26,7 @@ def running_shims(node_directory: Path) -> dict[ProcessIdentity, Path]:
         with contextlib.suppress(OSError):
             arguments = (process / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
             directory = Path(arguments[-1])
-            if any(part.endswith(SHIM) for part in arguments) and directory.is_relative_to(node_directory):
+            if any(part.endswith(SHIMS) for part in arguments) and directory.is_relative_to(node_directory):
                 identity = ProcessIdentity.of(int(process.name))
                 if identity is not None:
                     found[identity] = directory

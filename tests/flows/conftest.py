@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.live import LivePlatform, Stranger, live_platform
+from services.executor.docker_engine import Engine
+from services.executor.docker_probe import containers
+from services.executor.settings import ExecutorSettings
+from tests.flows.live import LivePlatform, Stranger, live_platform, until
 from tests.flows.provider import OutsideProvider, outside_provider
-from tests.services.executor.containers import WHY_NOT
+from tests.services.executor.containers import DIRECTORY_LABEL, WHY_NOT
 
 
 @contextmanager
@@ -55,3 +58,7 @@ def provided() -> Iterator[Provided]:
         platform.docker_driver = "off" if WHY_NOT else "on"
         with live_platform(home, platform):
             yield Provided(platform, provider, platform.stranger(), key)
+        if not WHY_NOT:
+            # `agentplane down` leaves nothing behind, no container either, once the engine has removed it.
+            engine, node = Engine(str(ExecutorSettings().docker_socket)), str(platform.data / "node")
+            until(lambda: not containers(engine, DIRECTORY_LABEL, node) or None, 60, lambda: "some are left")
