@@ -62,18 +62,18 @@ STEP = """
     finished_at, encode(key, 'hex') AS key, coalesce(served_from, 'live') AS served_from, source_execution_id,
     source_seq, effect
 """
-_OF = "FROM steps WHERE epoch = $1 AND execution_id = $2"
+_OF = "FROM steps WHERE epoch = $1 AND execution_id = $2 AND org_id = $3"
 _TIMELINE = (
-    f"SELECT {STEP} {_OF} AND seq > $3 AND ($4::text[] IS NULL OR kind = ANY($4)) ORDER BY seq LIMIT $5"
+    f"SELECT {STEP} {_OF} AND seq > $4 AND ($5::text[] IS NULL OR kind = ANY($5)) ORDER BY seq LIMIT $6"
 )
 _BODIES = "request, response, response_chunks, request_patch"
-_WITH_BODIES = f"SELECT {STEP}, {_BODIES} {_OF} AND seq = ANY($3) ORDER BY seq"
+_WITH_BODIES = f"SELECT {STEP}, {_BODIES} {_OF} AND seq = ANY($4) ORDER BY seq"
 _BY_ID = f"SELECT {STEP}, {_BODIES} FROM steps WHERE org_id = $1 AND id = $2"  # noqa: S608
 _RECORDED = f"""
 SELECT seq, attempt, kind, name, encode(key, 'hex') AS key, status, http_status, streamed, scripted, model,
        provider, effect, coalesce(served_from, 'live') AS served_from, source_execution_id, source_seq,
        cause, error, started_at
-{_OF} AND seq > $3 AND seq < $4 AND ($5::text[] IS NULL OR kind = ANY($5)) ORDER BY seq LIMIT $6
+{_OF} AND seq > $4 AND seq < $5 AND ($6::text[] IS NULL OR kind = ANY($6)) ORDER BY seq LIMIT $7
 """
 _TOTALS = f"""
 SELECT count(*)::int AS steps, coalesce(max(seq), 0) AS last_seq,
@@ -84,7 +84,10 @@ SELECT count(*)::int AS steps, coalesce(max(seq), 0) AS last_seq,
        (count(*) FILTER (WHERE kind = 'http'))::int AS tunnels
 {_OF}
 """
-_BLOBS = "SELECT hash, coalesce(bulk, '') || rest AS data FROM step_blobs WHERE epoch = $1 AND hash = ANY($2)"
+_BLOBS = """
+SELECT hash, coalesce(bulk, '') || rest AS data FROM step_blobs
+WHERE epoch = $1 AND org_id = $2 AND hash = ANY($3)
+"""
 
 
 Written = Mapping[str, object]
@@ -111,13 +114,14 @@ class StepStore:
         """Steps of an execution after a sequence number, without bodies."""
         week = epoch_of(execution_id)
         async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_TIMELINE, week, execution_id, after_seq, kinds, limit)
+            rows = await connection.fetch(_TIMELINE, week, execution_id, org_id, after_seq, kinds, limit)
         return [step_of(row) for row in rows]
 
     async def with_bodies(self, org_id: UUID, execution_id: UUID, seqs: Sequence[int]) -> list[Row]:
         """Steps of an execution with the recipes of their bodies, in order."""
         async with self._db.tenant(org_id) as connection:
-            return await connection.fetch(_WITH_BODIES, epoch_of(execution_id), execution_id, list(seqs))
+            week = epoch_of(execution_id)
+            return await connection.fetch(_WITH_BODIES, week, execution_id, org_id, list(seqs))
 
     async def by_id(self, org_id: UUID, step_id: UUID) -> Row | None:
         """One step with the recipes of its bodies."""
@@ -136,20 +140,25 @@ class StepStore:
         """What a replay needs of an execution's steps, in order."""
         week = epoch_of(execution_id)
         async with self._db.tenant(org_id) as connection:
-            rows = await connection.fetch(_RECORDED, week, execution_id, after_seq, before_seq, kinds, limit)
+            rows = await connection.fetch(
+                _RECORDED, week, execution_id, org_id, after_seq, before_seq, kinds, limit
+            )
         return [RecordedCall.model_validate(dict(row)) for row in rows]
 
     async def totals(self, org_id: UUID, execution_id: UUID) -> StepTotals:
         """Sums over an execution's steps."""
         async with self._db.tenant(org_id) as connection:
-            row = await connection.fetchrow(_TOTALS, epoch_of(execution_id), execution_id)
+            row = await connection.fetchrow(_TOTALS, epoch_of(execution_id), execution_id, org_id)
         return StepTotals.model_validate(dict(row)) if row else StepTotals()
 
     async def blobs(self, org_id: UUID, epoch: int, digests: set[bytes]) -> Mapping[bytes, bytes]:
         """Stored blobs by their digests."""
         wanted = [UUID(bytes=each) for each in digests]
         async with self._db.tenant(org_id) as connection:
-            return {row["hash"].bytes: row["data"] for row in await connection.fetch(_BLOBS, epoch, wanted)}
+            return {
+                row["hash"].bytes: row["data"]
+                for row in await connection.fetch(_BLOBS, epoch, org_id, wanted)
+            }
 
 
 def step_of(row: Row) -> Step:

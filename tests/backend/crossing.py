@@ -5,8 +5,11 @@ Calls across the border of an organisation: every route with every id of somebod
 things in paths, queries, bodies and cursors; `judge` says what an answer must not be or contain.
 """
 
+import gzip
+import io
 import random
 import re
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +19,33 @@ import httpx
 
 from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
+from services.contracts.agent_observability import AgentObservabilityClient
+from services.contracts.steps import StepKind
 from tests.backend.conftest import Tenant, make_tenant
 from tests.backend.people import owner_of
 from tests.backend.test_bad_input import GUARDED
+from tests.services.agent_observability.conftest import made_step
 
 PARAMETER = re.compile(r"{(\w+)}")
 # These belong to the platform: who may read them reads the same in every organisation.
 OF_THE_PLATFORM = {"node_id"}
 SMALL_NUMBERS = {"seq", "version", "at_step", "step"}
+# Every other parameter of a path names something of an organisation, which `make_victim` has one of.
+OF_AN_ORGANISATION = {
+    *(
+        "agent_id",
+        "api_key_id",
+        "approval_id",
+        "bulk_fork_id",
+        "delivery_id",
+        "digest",
+        "execution_id",
+        "invitation_id",
+        "mask_id",
+    ),
+    *("memory_id", "organisation_id", "other", "server_id", "service_account_id", "session_id", "step_id"),
+    *("user_id", "webhook_id"),
+}
 
 
 @dataclass
@@ -91,10 +113,55 @@ async def make_victim(platform: TestPlatform) -> Victim:
         mask = {"pointer": "/x", "pattern": mark}
         ids["mask_id"] = await made(f"/time-travel/agents/{ids['agent_id']}/masks", mask)
         ids["session_id"] = str((await owner.asks("GET", "/auth/sessions"))[0]["id"])
+        ids["other"] = await made(f"/agents/{ids['agent_id']}/executions", run)
+        packed = await owner.http.post("/bundles", content=gzip.compress(_archive(mark)))
+        ids["digest"] = packed.json()["digest"]
+        await _what_only_the_platform_makes(platform, victim)
         for path in ("/agents", "/executions", "/api-keys", "/audit", "/events", "/memory"):
             page = await owner.asks("GET", path, params={"limit": 1})
             victim.cursors += [page["next_cursor"]] if page["next_cursor"] else []
+    assert set(ids) == OF_AN_ORGANISATION
     return victim
+
+
+def _archive(mark: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("main.py")
+        member.size = len(mark)
+        archive.addfile(member, io.BytesIO(mark.encode()))
+    return buffer.getvalue()
+
+
+async def _what_only_the_platform_makes(platform: TestPlatform, victim: Victim) -> None:
+    """A step, a held call, a delivery and forks in bulk, which otherwise take a running agent."""
+    ids, org_id, mark = victim.ids, victim.tenant.org_id, victim.mark
+    agent_id, execution_id = UUID(ids["agent_id"]), UUID(ids["execution_id"])
+    step = made_step(
+        org_id, execution_id, 1, agent_id=agent_id, kind=StepKind.TOOL, name=mark, status="succeeded"
+    )
+    await platform.client(AgentObservabilityClient, "agent-gateway").append_steps([step])
+    approval_id, delivery_id, bulk_fork_id = new_id(), new_id(), new_id()
+    await platform.db.execute(
+        "INSERT INTO approvals (org_id, id, agent_id, agent_name, execution_id, key, ordinal, server, tool,"
+        " arguments, effect, reason, state, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, 'key', 1, $4, $4, $4, 'write', 'policy', 'pending',"
+        " clock_timestamp() + interval '1 day')",
+        *(org_id, approval_id, agent_id, mark, execution_id),
+    )
+    await platform.db.execute(
+        "INSERT INTO webhook_deliveries (org_id, endpoint_id, event_id, event_type, body, state)"
+        " VALUES ($1, $2, $3, 'agent.deleted', $4, 'failed')",
+        *(org_id, UUID(ids["webhook_id"]), delivery_id, f'{{"said": "{mark}"}}'),
+    )
+    await platform.db.execute(
+        "INSERT INTO bulk_forks (org_id, id, name, request, estimate, state, created_by, finished_at)"
+        " VALUES ($1, $2, $3, $4, $4, 'finished', 'owner', clock_timestamp())",
+        *(org_id, bulk_fork_id, mark, {"said": mark}),
+    )
+    made = {"step_id": step.id, "approval_id": approval_id, "delivery_id": delivery_id}
+    made["bulk_fork_id"] = bulk_fork_id
+    ids.update({name: str(identifier) for name, identifier in made.items()})
 
 
 def calls(victim: Victim, own: Mapping[str, str], number: int, seed: int) -> Iterator[Call]:
@@ -126,8 +193,8 @@ def _call(
         name = match[1]
         if name in SMALL_NUMBERS:
             return "1"
-        if name in foreign:
-            return victim.ids.get(name) or chance.choice(list(victim.ids.values()))
+        if name in foreign - OF_THE_PLATFORM:
+            return victim.ids[name]
         return own.get(name, str(new_id()))
 
     path = PARAMETER.sub(value, template)
@@ -214,6 +281,12 @@ async def fingerprint(platform: TestPlatform, org_id: UUID) -> dict[str, str]:
         "agents": "(t.id, t.name, t.description, t.spec, t.revision, t.deleted_at)",
         "agent_versions": "t",
         "executions": "(t.id, t.input, t.cancel_requested_at)",
+        "mcp_servers": "t",
+        "approvals": "t",
+        "bulk_forks": "t",
+        "replay_masks": "t",
+        "budgets": "t",
+        "bundles": "(t.digest, t.kind)",
         "memories": "(t.id, t.content)",
         "webhook_endpoints": "(t.id, t.url, t.description, t.state)",
     }
