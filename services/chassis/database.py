@@ -86,6 +86,15 @@ class Database:
         async with self._acquire(self._system) as connection:
             return await connection.fetchrow(query, *arguments)
 
+    async def fetch_as_tenant(self, query: str, *arguments: Any) -> list[Row]:
+        """
+        Rows of one statement in one round trip, as the tenants' role.
+
+        The statement calls a function that names its organisation itself; without that it sees nothing.
+        """
+        async with self._acquire(self._tenants) as connection:
+            return await connection.fetch(query, *arguments)
+
     async def execute(self, query: str, *arguments: Any) -> str:
         """One statement, as the system; returns its command tag."""
         async with self._acquire(self._system) as connection:

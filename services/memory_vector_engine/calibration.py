@@ -68,7 +68,7 @@ def best_weights(memories: Sequence[Text], probes: Sequence[Probe]) -> tuple[flo
 
 def _ranks(memories: Sequence[Text], probe: Probe) -> tuple[Ranks, Ranks]:
     texts = [*memories[: probe.index], probe.answer, *memories[probe.index + 1 :]]
-    similarity = np.stack([text.vector for text in texts]) @ probe.question.vector
+    similarity = np.vecdot(np.stack([text.vector for text in texts]), probe.question.vector)
     bm25 = _bm25([text.terms for text in texts], probe.question.terms)
     by_vector = _places(similarity)
     by_words = np.where(bm25 > 0, _places(bm25), np.inf)

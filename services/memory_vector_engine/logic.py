@@ -36,6 +36,9 @@ from services.memory_vector_engine.searching import Searcher, meant
 from services.memory_vector_engine.settings import MemorySettings
 from services.memory_vector_engine.sizes import Sizes
 from services.memory_vector_engine.usage import Usage
+from services.memory_vector_engine.warm.cache import WarmCache
+from services.memory_vector_engine.warm.finding import WarmSearch
+from services.memory_vector_engine.warm.store import WarmStore
 from services.memory_vector_engine.weighing import Weighing
 from services.memory_vector_engine.writing import Writer
 
@@ -67,7 +70,11 @@ class Memories:
         self._reading = ReadingStore(db)
         self._housekeeping = HousekeepingStore(db)
         self._graphs = GraphStore(db)
-        self._searcher = Searcher(db, settings, embeddings, sizes, journal, clock)
+        warm_store = WarmStore(db)
+        self.warm = WarmCache(warm_store, settings.warm_bytes)
+        self._warm_store = warm_store
+        warm = WarmSearch(warm_store, self.warm, clock)
+        self._searcher = Searcher(db, settings, embeddings, sizes, warm, journal, clock)
         self._weighing = weighing
         self.backfill = backfill
 
@@ -176,6 +183,10 @@ class Memories:
         """Embed what waits."""
         await self.backfill.run()
 
+    async def warm_wanted(self) -> None:
+        """Read collections that are searched and not kept yet."""
+        await self.warm.load_wanted()
+
     async def weigh_grown(self, fence: Fence) -> None:
         """Find the fusion weights of collections that have grown; one replica does."""
         await self._weighing.run()
@@ -209,6 +220,7 @@ class Memories:
             ended += swept
         while await self._housekeeping.forget_history(self._settings.history_days, SWEPT_AT_ONCE):
             pass
+        await self._warm_store.forget_changes()
         return ended
 
     async def write_usage_down(self) -> None:

@@ -32,7 +32,7 @@ _BM25 += " / (p.frequency + 1.2 * (0.25 + 0.75 * p.words / {mean})))"
 
 @dataclass(frozen=True)
 class Near:
-    """The embedding to be near to."""
+    """The embedding to be near to; an exact plan needs no signature."""
 
     model_id: int
     vector: Vector

@@ -1,5 +1,6 @@
 """Answering questions: which collections, plan and legs; and what to say when embeddings are missing."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +20,7 @@ from services.memory_vector_engine.scopes import collections_meant
 from services.memory_vector_engine.search_store import Near, Question, SearchStore
 from services.memory_vector_engine.settings import MemorySettings
 from services.memory_vector_engine.sizes import Sizes
+from services.memory_vector_engine.warm.finding import WarmSearch
 
 # The wire knows milliseconds; what happens within the present one is not yet the past.
 SETTLED = timedelta(milliseconds=2)
@@ -33,9 +35,11 @@ class Searcher:
         settings: MemorySettings,
         embeddings: Embeddings,
         sizes: Sizes,
+        warm: WarmSearch,
         journal: AgentObservabilityClient,
         clock: Clock,
     ) -> None:
+        self._warm = warm
         self._db = db
         self._settings = settings
         self._embeddings = embeddings
@@ -52,15 +56,19 @@ class Searcher:
         ids = meant(org_id, asked)
         as_of = await self.moment(org_id, asked, ids)
         size = await self._sizes.of(org_id, ids)
-        vector, model, fault = await self._embedding(asked, models)
+        filtered = bool(
+            asked.types or asked.tags or asked.metadata or asked.created_after or asked.created_before
+        )
+        warm = as_of is None and not filtered and self._warm.fits(size.live)
+        (vector, model, fault), terms = await asyncio.gather(
+            self._embedding(asked, models), self._terms(asked, warm)
+        )
         near = None
         if vector is not None and model is not None:
-            filtered = bool(
-                asked.types or asked.tags or asked.metadata or asked.created_after or asked.created_before
-            )
             ready = size.graph is not None and size.graph.model_id == model.id
             plan = choose_plan(size.live, self._limits, graph_ready=ready, filtered=filtered)
-            near = Near(model.id, vector, self._rotation.signature(vector), plan)
+            signature = b"" if plan == "exact" else self._rotation.signature(vector)
+            near = Near(model.id, vector, signature, plan)
         lexical = asked.mode != "vector" or near is None
         question = Question(
             org_id,
@@ -73,7 +81,12 @@ class Searcher:
             self._settings.candidates,
             as_of,
         )
-        found = await self._store.find(question)
+        found = None
+        if warm and (near is None or near.plan != "graph"):
+            serving = near.model_id if near else models.serving.id if models.serving else 0
+            found = await self._warm.find(question, serving, terms)
+        if found is None:
+            found = await self._store.find(question)
         return SearchResult(
             items=found,
             mode="lexical" if near is None else ("hybrid" if lexical else "vector"),
@@ -84,6 +97,9 @@ class Searcher:
             vector_weight=size.vector_weight if near and lexical else float(near is not None),
             rank_constant=size.rank_constant,
         )
+
+    async def _terms(self, asked: SearchMemories, warm: bool) -> list[str]:
+        return await self._warm.terms(self._settings.language, asked.query) if warm else []
 
     async def moment(self, org_id: UUID, within: Within, ids: Sequence[UUID] | None) -> datetime | None:
         """The moment in the past that is meant, once nothing can change it any more; null: the present."""

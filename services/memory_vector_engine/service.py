@@ -47,6 +47,7 @@ service = Service(
     routes=[router],
     loops=[
         every(1, Memories.embed_waiting, woken_by=lambda memories: memories.backfill.wake),
+        every(1, Memories.warm_wanted, woken_by=lambda memories: memories.warm.wake),
         every(15, Memories.sweep_expired),
         every(10, Memories.weigh_grown, exclusive=True),
         every(60, Memories.keep_graphs, exclusive=True),

@@ -65,3 +65,8 @@ class MemorySettings(ServiceSettings):
     candidates: int = Field(
         200, ge=10, le=2_000, description="nearest signatures whose embeddings are compared"
     )
+    warm_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=0,
+        description="for collections kept in the process; 0 keeps none, and every search reads the store",
+    )
