@@ -43,6 +43,12 @@ class AgentMemory:
             return await self._memory.search(call.holder.org_id, asked)
         return await self._forks.search(call.holder.org_id, fork, asked)
 
+    async def search_json(self, call: Call, asked: SearchMemories) -> bytes:
+        """The same as JSON; that of memory itself is passed on as it came."""
+        if fork_of(call) is None:
+            return await self._memory.search_json(call.holder.org_id, asked)
+        return (await self.search(call, asked)).model_dump_json().encode()
+
     async def listed(self, call: Call, wanted: ListMemories) -> Page[Memory]:
         """Memories, newest first."""
         fork = fork_of(call)

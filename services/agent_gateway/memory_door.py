@@ -107,7 +107,7 @@ class MemoryDoor:
             case "POST", "search":
                 given = _at(call, self._body(call)) | {"agent_id": str(call.holder.agent_id)}
                 asked = _parsed(SearchMemories, given)
-                return _json(200, await self._memory.search(call, asked))
+                return 200, await self._memory.search_json(call, asked)
             case "GET", "":
                 return await self._list(call, query)
             case "GET" | "PATCH" | "DELETE", _ if rest and "/" not in rest:

@@ -46,6 +46,10 @@ class MemoryVectorEngineClient(Client):
         """Find memories by meaning and words."""
         return await self._call("POST", "/memories/search", SearchResult, org=org_id, body=question)
 
+    async def search_json(self, org_id: UUID, question: SearchMemories) -> bytes:
+        """The same as the JSON it comes as, for who only passes it on."""
+        return await self._call("POST", "/memories/search", bytes, org=org_id, body=question)
+
     async def list_memories(self, org_id: UUID, wanted: ListMemories) -> Page[Memory]:
         """Memories, newest first."""
         return await self._call("POST", "/memories/list", Page[Memory], org=org_id, body=wanted)

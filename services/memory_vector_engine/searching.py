@@ -10,7 +10,7 @@ from services.chassis.database import Database
 from services.chassis.errors import Invalid
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.memories import SearchMemories, SearchResult, Within
-from services.memory_vector_engine.collection_store import CollectionStore
+from services.memory_vector_engine.collection_store import CollectionStore, Size
 from services.memory_vector_engine.embeddings import Embeddings
 from services.memory_vector_engine.faults import EmbeddingFault, UnknownModel
 from services.memory_vector_engine.model_store import Models, StoredModel
@@ -65,22 +65,10 @@ class Searcher:
         )
         near = None
         if vector is not None and model is not None:
-            ready = size.graph is not None and size.graph.model_id == model.id
-            plan = choose_plan(size.live, self._limits, graph_ready=ready, filtered=filtered)
-            signature = b"" if plan == "exact" else self._rotation.signature(vector)
-            near = Near(model.id, vector, signature, plan)
+            near = self._near(vector, model, size, filtered)
         lexical = asked.mode != "vector" or near is None
-        question = Question(
-            org_id,
-            asked,
-            ids,
-            size,
-            near,
-            lexical,
-            self._settings.language,
-            self._settings.candidates,
-            as_of,
-        )
+        language, candidates = self._settings.language, self._settings.candidates
+        question = Question(org_id, asked, ids, size, near, lexical, language, candidates, as_of)
         found = None
         if warm and (near is None or near.plan != "graph"):
             serving = near.model_id if near else models.serving.id if models.serving else 0
@@ -97,6 +85,12 @@ class Searcher:
             vector_weight=size.vector_weight if near and lexical else float(near is not None),
             rank_constant=size.rank_constant,
         )
+
+    def _near(self, vector: Vector, model: StoredModel, size: Size, filtered: bool) -> Near:
+        ready = size.graph is not None and size.graph.model_id == model.id
+        plan = choose_plan(size.live, self._limits, graph_ready=ready, filtered=filtered)
+        signature = b"" if plan == "exact" else self._rotation.signature(vector)
+        return Near(model.id, vector, signature, plan)
 
     async def _terms(self, asked: SearchMemories, warm: bool) -> list[str]:
         return await self._warm.terms(self._settings.language, asked.query) if warm else []
