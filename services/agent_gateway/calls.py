@@ -41,8 +41,7 @@ class Call:
         self.finished_at = now
         self.model: str | None = None
         self.provider: str | None = None
-        self.scripted = False
-        self.streamed = False
+        self.scripted = self.streamed = self.recorded = False
         self.http_status: int | None = None
         self.request = b""
         # What goes out in the request's place, where something changed it; `request` stays as it came.
@@ -66,7 +65,6 @@ class Call:
         # The request without what must not be stored, once it is known.
         self.storable: Redacted | None = None
         self.spent = Spent()
-        self.recorded = False
         # Answered by what an earlier attempt recorded: the step is there already.
         self.resumed = False
         # Memory is read as it was at this moment; null is now.

@@ -88,10 +88,8 @@ class Gateway:
         self.bulks = bulks
         self.egress = egress
         self._memory = memory
-        self.creations: GroupCommit[NewRow, Execution | PlatformError] = GroupCommit(executions.create)
-        self.readings: GroupCommit[tuple[UUID, UUID], Execution | PlatformError] = GroupCommit(
-            executions.read
-        )
+        self.creations = GroupCommit[NewRow, Execution | PlatformError](executions.create)
+        self.readings = GroupCommit[tuple[UUID, UUID], Execution | PlatformError](executions.read)
 
     def before(self, inner: ASGIApp) -> ASGIApp:
         """The agents' face in front of the platform's."""
