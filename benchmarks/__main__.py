@@ -18,6 +18,7 @@ BENCHMARKS = (
     "boundary",
     "journal",
     "executions",
+    "websocket",
     "memory",
     "deploy",
     "dashboard",

@@ -141,14 +141,18 @@ class AgentStore:
     async def lock(self, connection: Connection, org_id: UUID, agent_id: UUID) -> AgentRow | None:
         """One agent, for a change in this transaction."""
         row = await connection.fetchrow(
-            "SELECT id, name, description, spec, version, revision, desired_state, desired_replicas,"
-            " (SELECT max(v.version) FROM agent_versions v"
-            "  WHERE v.org_id = a.org_id AND v.agent_id = a.id) AS newest_version"
-            " FROM agents a WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE",
+            "SELECT id, name, description, spec, version, revision, desired_state, desired_replicas"
+            " FROM agents WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE",
             org_id,
             agent_id,
         )
-        return AgentRow(**row) if row else None
+        if row is None:
+            return None
+        # Asked once the lock is held: a statement that waited for it would see the versions from before.
+        newest = await connection.fetchval(
+            "SELECT max(version) FROM agent_versions WHERE org_id = $1 AND agent_id = $2", org_id, agent_id
+        )
+        return AgentRow(**row, newest_version=newest)
 
     async def write(self, connection: Connection, org_id: UUID, agent_id: UUID, wanted: Wanted) -> None:
         """Store what is wanted of an agent from now on."""

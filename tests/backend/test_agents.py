@@ -1,5 +1,6 @@
 """Agents: the documented request works as written, secrets go to the vault, changes are versions."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -108,6 +109,16 @@ async def test_rolling_back_makes_a_new_version(api: httpx.AsyncClient) -> None:
     rest = (await api.get(f"{path}/versions", params={"cursor": versions["next_cursor"]})).json()
     assert [each["version"] for each in rest["items"]] == [1]
     assert (await api.post(f"{path}/rollback", json={"version": 9})).status_code == 404
+
+
+async def test_changes_at_once_each_make_a_version(api: httpx.AsyncClient) -> None:
+    path = f"/agents/{(await deployed(api))['id']}"
+    answers = await asyncio.gather(
+        *(api.patch(path, json={"cpu_limit": 1 + each}, headers={"If-Match": "*"}) for each in range(1, 13))
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    versions = (await api.get(f"{path}/versions")).json()["items"]
+    assert [each["version"] for each in versions] == list(range(13, 0, -1))
 
 
 async def test_stop_start_scale_and_restart_say_what_is_wanted(api: httpx.AsyncClient) -> None:

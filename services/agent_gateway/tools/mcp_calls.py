@@ -159,7 +159,7 @@ class McpCalls:
         call.http_status = status = 200
         call.response.append(responder.final(body))
         stored = self._recorder.record(call, Outcome())
-        if call.durable or call.effect is not Effect.READ:
+        if self._recorder.awaited(call) or call.effect is not Effect.READ:
             try:
                 await stored
             except PlatformError as error:
