@@ -146,7 +146,8 @@ async def test_a_tenant_reaches_its_own_rows_only(db: Database) -> None:
             continue
         async with db.tenant(mine) as connection:
             seen = await connection.fetch(f"SELECT {org_column} AS org FROM {table}")
-        assert [row["org"] for row in seen] == [mine], table
+        # Triggers of other tables may have added rows, of both.
+        assert {row["org"] for row in seen} == {mine}, table
         async with db.tenant(new_id()) as connection:
             assert await connection.fetch(f"SELECT FROM {table}") == [], table
         for statement in (
