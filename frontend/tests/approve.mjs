@@ -51,7 +51,7 @@ export default async function approve({ open }) {
   // What was decided is found again, with who decided it and what they said; its execution is one click away.
   await page.getByLabel("State").selectOption("approved");
   await row.getByText("“go on”").waitFor();
-  await row.getByRole("link", { name: "its execution" }).click();
+  await row.getByRole("link", { name: "what led to it" }).click();
   await page.waitForURL(new RegExp(`/time-travel/${first.id}`));
   await page.locator("[data-step]").first().waitFor();
   await admin.delete(`/api/v1/agents/${agent.id}`);

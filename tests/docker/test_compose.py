@@ -17,6 +17,7 @@ from services.embedded.compose import ComposePlatform
 from services.embedded.testing import free_port
 from tests.flows.live import until
 from tests.services.executor.containers import IMAGE, WHY_NOT
+from tests.soak import SOAK
 from tests.uniformity.source import ROOT, landed
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -142,6 +143,8 @@ def test_an_agent_runs_heals_and_answers_in_a_container(api: httpx.Client) -> No
     assert healed["last_exit"]["signal"] == 9
 
 
+@pytest.mark.drill
+@pytest.mark.skipif(not SOAK, reason="services are killed in containers in `make soak`")
 def test_the_platform_outlives_a_killed_service(composed: ComposePlatform, api: httpx.Client) -> None:
     composed.compose("kill", "node-manager", "agent-gateway", "executor")
     composed.up()

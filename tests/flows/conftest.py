@@ -61,4 +61,8 @@ def provided() -> Iterator[Provided]:
         if not WHY_NOT:
             # `agentplane down` leaves nothing behind, no container either, once the engine has removed it.
             engine, node = Engine(str(ExecutorSettings().docker_socket)), str(platform.data / "node")
-            until(lambda: not containers(engine, DIRECTORY_LABEL, node) or None, 60, lambda: "some are left")
+            until(
+                lambda: not list(containers(engine, DIRECTORY_LABEL, node)) or None,
+                60,
+                lambda: "some are left",
+            )
