@@ -10,6 +10,7 @@ from services.agent_gateway.bulk.judging import passing
 from services.agent_gateway.bulk.selecting import Chosen, Selecting
 from services.agent_gateway.paging import last_id, page_of
 from services.agent_gateway.spending.spending import Spending
+from services.agent_gateway.timelines import whole_timeline
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.ids import new_id
@@ -23,11 +24,8 @@ from services.contracts.bulk_forks import (
     NewBulkFork,
     Verdict,
 )
-from services.contracts.steps import Step
 
 READ_AT_ONCE = 8
-MOST_STEPS = 10_000
-PAGE = 1000
 
 
 class Bulks:
@@ -104,7 +102,7 @@ class Bulks:
 
         async def foreseen(each: Chosen) -> tuple[NewItem, Estimate] | None:
             async with gate:
-                steps = await self._steps(org_id, each.execution.id)
+                steps = await whole_timeline(self._journal, org_id, each.execution.id)
             place = place_of(new.place, steps, each.match)
             if place is None:
                 return None
@@ -114,13 +112,3 @@ class Bulks:
         found = [each for each in await asyncio.gather(*map(foreseen, chosen)) if each is not None]
         estimate = together([each for _, each in found], len(chosen) - len(found))
         return estimate, [item for item, _ in found]
-
-    async def _steps(self, org_id: UUID, execution_id: UUID) -> list[Step]:
-        found: list[Step] = []
-        while len(found) < MOST_STEPS:
-            after = found[-1].seq if found else 0
-            page = await self._journal.timeline(org_id, execution_id, after_seq=after, limit=PAGE)
-            found.extend(page.items)
-            if page.next_cursor is None:
-                break
-        return found

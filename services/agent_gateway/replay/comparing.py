@@ -12,14 +12,13 @@ from services.agent_gateway.replay.aligning import Pair, aligned
 from services.agent_gateway.replay.answering import document_of
 from services.agent_gateway.replay.divergence import difference
 from services.agent_gateway.replay.documents import shown
+from services.agent_gateway.timelines import whole_timeline
 from services.chassis.errors import NotFound
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.executions import Execution
 from services.contracts.steps import RawStep, Step
 from services.contracts.time_travel import Aligned, Comparison, Sums
 
-PAGE = 1000
-MOST_STEPS = 10_000
 # Of so many pairs the bodies are compared and the difference is shown; the rest goes by keys and sums.
 MOST_BODIES = 100
 
@@ -34,7 +33,9 @@ class Comparisons:
     async def compare(self, org_id: UUID, left_id: UUID, right_id: UUID) -> Comparison:
         """Align two executions step by step."""
         left, right = [await self._executions.get(org_id, each) for each in (left_id, right_id)]
-        left_steps, right_steps = [await self._steps(org_id, each) for each in (left_id, right_id)]
+        left_steps, right_steps = [
+            await whole_timeline(self._journal, org_id, each) for each in (left_id, right_id)
+        ]
         pairs = aligned(left_id, left_steps, right_steps)
         open_pairs = [pair for pair in pairs if _must_be_read(left_id, pair)]
         bodies = await self._bodies(org_id, left_id, right_id, open_pairs[:MOST_BODIES])
@@ -47,16 +48,6 @@ class Comparisons:
             common_prefix=prefix,
             aligned=rows,
         )
-
-    async def _steps(self, org_id: UUID, execution_id: UUID) -> list[Step]:
-        found: list[Step] = []
-        while len(found) < MOST_STEPS:
-            after = found[-1].seq if found else 0
-            page = await self._journal.timeline(org_id, execution_id, after_seq=after, limit=PAGE)
-            found.extend(page.items)
-            if page.next_cursor is None:
-                break
-        return found
 
     async def _bodies(
         self, org_id: UUID, left_id: UUID, right_id: UUID, pairs: Sequence[Pair]
