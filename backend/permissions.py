@@ -71,6 +71,15 @@ def _read(matrix: str) -> dict[str, frozenset[str]]:
 
 
 ROLES: dict[str, frozenset[str]] = _read(_MATRIX)
+SUMMARIES = {
+    "owner": "May do everything, and delete the organisation",
+    "admin": "Manages people, credentials, policies, budgets and everything that runs",
+    "operator": "Keeps agents running: starts, stops, scales, decides approvals; changes no agent",
+    "developer": "Makes and changes agents, tools and memory, and runs them",
+    "viewer": "Reads agents and all that they did",
+    "billing": "Reads usage and prices, and sets budgets; sees no agent",
+    "auditor": "Reads everything, the audit log and credentials' names included; changes nothing",
+}
 PERMISSIONS = frozenset(ROLES["owner"])
 
 # These change the platform for everybody, so a role in just any organisation does not give them.

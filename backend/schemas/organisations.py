@@ -55,6 +55,15 @@ class Member(Contract):
     joined_at: Timestamp
 
 
+class Role(Contract):
+    """What a role is for and allows in the caller's organisation."""
+
+    name: RoleName
+    summary: str
+    permissions: list[str]
+    grantable: bool = Field(description="whether the caller may give it to somebody")
+
+
 class PatchMember(Request):
     """What may be changed of a membership."""
 

@@ -13,12 +13,15 @@ from agentplane_cli.failure import Exit, Failure
 from agentplane_cli.output import Format, Output, age, note, show_json, show_list
 from agentplane_cli.terminal import confirm_by_typing, say
 
-app = typer.Typer(help="Members: list, change role, remove, reset a password.", no_args_is_help=True)
+app = typer.Typer(
+    help="Members: list, roles and what they allow, change role, remove, reset a password.",
+    no_args_is_help=True,
+)
 Who = Annotated[str, typer.Argument(metavar="MEMBER", help="E-mail address or id.")]
 
 
 class Role(StrEnum):
-    """What a member may do; `docs/organisations.md` has the table."""
+    """What a member may do; `agentplane members roles` has the table."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -41,6 +44,31 @@ def list_members(context: typer.Context, output: Output = Format.TABLE) -> None:
         ),
         output=output,
     )  # fmt: skip
+
+
+@app.command("roles")
+def list_roles(
+    context: typer.Context,
+    role: Annotated[Role | None, typer.Argument(help="Only this one, with all that it allows.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """List the roles and what each allows: agentplane members roles developer."""
+    roles: list[dict[str, Any]] = connect(context).get("/roles")
+    if role is None:
+        show_list(
+            roles,
+            ("ROLE", "PERMISSIONS", "YOU MAY GRANT", "WHAT FOR"),
+            lambda each: (each["name"], len(each["permissions"]), each["grantable"], each["summary"]),
+            output=output,
+        )
+        return
+    (only,) = (each for each in roles if each["name"] == role.value)
+    if output is Format.JSON:
+        show_json(only)
+        return
+    note(only["summary"])
+    for permission in only["permissions"]:
+        say(permission)
 
 
 @app.command("set-role")

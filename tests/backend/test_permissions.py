@@ -7,6 +7,8 @@ from fastapi.routing import APIRoute
 
 from backend.permissions import PERMISSIONS, PLATFORM_PERMISSIONS, ROLES, Require, is_public, permissions_of
 from backend.routers import ROUTERS
+from services.chassis.testing import TestPlatform
+from tests.backend.conftest import Tenant, make_tenant
 
 READERS = ("viewer", "developer", "operator", "auditor", "admin", "owner")
 # Reading these tells about people, money's limits or credentials, so a viewer's role is not enough.
@@ -33,6 +35,18 @@ def test_the_documentation_shows_this_very_table() -> None:
     for permission, marks in shown.items():
         granted = {role for role, mark in zip(ROLES, marks, strict=True) if mark == "x"}
         assert granted == {role for role in ROLES if permission in ROLES[role]}, permission
+
+
+async def test_the_api_tells_the_table(platform: TestPlatform, tenant: Tenant) -> None:
+    other = await make_tenant(platform, "developer")
+    async with tenant.client() as api:
+        mine = (await api.get("/roles")).json()
+    assert [role["name"] for role in mine] == list(ROLES)
+    for role in mine:
+        assert set(role["permissions"]) == permissions_of(role["name"], operator=False)
+        assert role["summary"] and role["grantable"]
+    async with other.client() as api:
+        assert not any(role["grantable"] for role in (await api.get("/roles")).json())
 
 
 def test_readers_read_and_only_writers_write() -> None:

@@ -51,6 +51,11 @@ async def test_invite_join_and_change_what_somebody_is(owner: Person, guest: Per
     last = await owner.types("members", "remove", owner.tenant.email, "--yes")
     assert last.code == 5 and "last owner" in last.error
 
+    roles = await owner.types("members", "roles")
+    assert "developer" in roles.out and "Makes and changes agents" in roles.out
+    assert "agents:write" in (await owner.types("members", "roles", "developer")).out.splitlines()
+    assert (await owner.types("members", "roles", "viewer", "-o", "json")).json["name"] == "viewer"
+
     reset = await owner.types("members", "reset-password", email)
     token = reset.out.strip()
     done = await guest.types("password", "reset", token, "--password-file", "-", given=f"{NEXT_PASSWORD}\n")
