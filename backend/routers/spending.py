@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from backend.permissions import Principal, require
-from backend.routing import TheBackend, api_router
+from backend.routing import IfMatch, TheBackend, api_router, errors
+from backend.services import organisation_policy
 from services.contracts.spending import (
     Budget,
     OrganisationPolicy,
@@ -68,21 +69,36 @@ async def delete_agent_budget(agent_id: UUID, principal: BudgetWriter, backend: 
 
 
 @router.get("/policies/organisation", summary="Show the organisation's policy")
-async def get_policy(principal: PolicyReader, backend: TheBackend) -> OrganisationPolicy:
-    """What every agent's calls must pass, beside the agent's own policy."""
-    return await backend.clients.spending.policy(principal.org_id)
+async def get_policy(principal: PolicyReader, response: Response, backend: TheBackend) -> OrganisationPolicy:
+    """What every agent's calls must pass, beside the agent's own policy; the ETag is needed to change it."""
+    policy = await backend.clients.spending.policy(principal.org_id)
+    response.headers["ETag"] = f'"{policy.revision}"'
+    return policy
 
 
-@router.put("/policies/organisation", summary="Set the organisation's policy")
-async def set_policy(policy: Policy, principal: PolicyWriter, backend: TheBackend) -> OrganisationPolicy:
+@router.put("/policies/organisation", summary="Set the organisation's policy", responses=errors(412, 428))
+async def set_policy(
+    policy: Policy,
+    principal: PolicyWriter,
+    response: Response,
+    backend: TheBackend,
+    if_match: IfMatch = None,
+) -> OrganisationPolicy:
     """Replace the policy as a whole; it counts within a second, for running agents too."""
-    return await backend.clients.spending.set_policy(principal.org_id, policy, principal.actor)
+    stored = await organisation_policy.replace(backend.clients.spending, principal, policy, if_match)
+    response.headers["ETag"] = f'"{stored.revision}"'
+    return stored
 
 
-@router.delete("/policies/organisation", status_code=204, summary="Remove the organisation's policy")
-async def delete_policy(principal: PolicyWriter, backend: TheBackend) -> None:
+@router.delete(
+    "/policies/organisation",
+    status_code=204,
+    summary="Remove the organisation's policy",
+    responses=errors(412),
+)
+async def delete_policy(principal: PolicyWriter, backend: TheBackend, if_match: IfMatch = None) -> None:
     """Have no policy for the organisation; agents' own stay."""
-    await backend.clients.spending.drop_policy(principal.org_id)
+    await organisation_policy.remove(backend.clients.spending, principal, if_match)
 
 
 @router.get("/prices", summary="List prices")

@@ -53,9 +53,10 @@ class Api:
         headers = {"If-Match": if_match} if if_match else {}
         return _json(self._send("PATCH", path, body=body, headers=headers))
 
-    def put(self, path: str, body: Any, **query: Any) -> Any:
-        """The answer to a document that takes the place of what is there."""
-        return _json(self._send("PUT", path, body=body, query=query))
+    def put(self, path: str, body: Any, *, if_match: str | None = None, **query: Any) -> Any:
+        """The answer to a document that takes the place of what is there; `if_match` as for `patch`."""
+        headers = {"If-Match": if_match} if if_match else {}
+        return _json(self._send("PUT", path, body=body, headers=headers, query=query))
 
     def post_unknown(self, path: str, body: Any) -> Any:
         """The answer to a document of somebody who is not logged in."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from agentplane_cli.agents import find_agent
+from agentplane_cli.api import Api
 from agentplane_cli.connection import connect
 from agentplane_cli.failure import Exit, Failure
 from agentplane_cli.output import Format, Output, show_json
@@ -35,7 +36,7 @@ def set_policy(
     """Replace a policy; an agent's is part of its version, so its instances are replaced."""
     api, document = connect(context), read_policy(file)
     if agent is None:
-        api.put(ORGANISATION, document)
+        _replace(api, document)
         say("the organisation's policy is set; it counts within a second")
         return
     found = find_agent(api, agent)
@@ -54,6 +55,17 @@ def delete(context: typer.Context, agent: Agent = None) -> None:
     found = find_agent(api, agent)
     api.patch(f"/agents/{found['id']}", {"policy": None}, if_match=f'"{found["revision"]}"')
     say(f"{found['name']} has no policy of its own any more")
+
+
+def _replace(api: Api, document: dict[str, Any]) -> None:
+    try:
+        before = api.get(ORGANISATION)
+    except Failure as problem:
+        if problem.code != Exit.NOT_FOUND:
+            raise
+        api.put(ORGANISATION, document)
+        return
+    api.put(ORGANISATION, document, if_match=f'"{before["revision"]}"')
 
 
 def read_policy(file: Path) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class OrganisationPolicy(Contract):
     """An organisation's policy as it stands."""
 
     policy: Policy
-    revision: int
+    revision: int = Field(description="the ETag; grows with every change")
     updated_by: str
     updated_at: Timestamp
 
@@ -161,13 +161,18 @@ class SpendingClient(Client):
         """The organisation's policy; `NotFound` without one."""
         return await self._call("GET", "/policy", OrganisationPolicy, org=org_id)
 
-    async def set_policy(self, org_id: UUID, policy: Policy, actor: str) -> OrganisationPolicy:
-        """Replace the organisation's policy; it counts within a second."""
-        return await self._call("PUT", "/policy", OrganisationPolicy, org=org_id, actor=actor, body=policy)
+    async def set_policy(
+        self, org_id: UUID, policy: Policy, actor: str, instead_of: int | None = None
+    ) -> OrganisationPolicy:
+        """Replace a revision of the policy, 0 for none, null for any; `Stale` when another one counts."""
+        query = {"instead_of": instead_of}
+        return await self._call(
+            "PUT", "/policy", OrganisationPolicy, org=org_id, actor=actor, body=policy, query=query
+        )
 
-    async def drop_policy(self, org_id: UUID) -> None:
-        """Have no policy for the organisation."""
-        await self._call("DELETE", "/policy", None, org=org_id)
+    async def drop_policy(self, org_id: UUID, actor: str, revision: int | None = None) -> None:
+        """Have no policy for the organisation; `Stale` when not this revision counts."""
+        await self._call("DELETE", "/policy", None, org=org_id, actor=actor, query={"revision": revision})
 
     async def prices(self, *, history: bool = False) -> list[Price]:
         """What counts now, or every version there was."""

@@ -1,5 +1,6 @@
 """Budgets, policies, prices and the stop through the public API: who may, and what is refused."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -86,10 +87,52 @@ async def test_bad_policies_are_refused_wherever_they_are_given(
 async def test_the_organisations_policy(api: httpx.AsyncClient) -> None:
     await asked(api, "GET", "/policies/organisation", 404)
     first = await asked(api, "PUT", "/policies/organisation", json={"models": ["gpt-*"]})
-    second = await asked(api, "PUT", "/policies/organisation", json={"irreversible": "approve"})
+    unseen = await asked(api, "PUT", "/policies/organisation", 428, json={"irreversible": "approve"})
+    assert unseen["code"] == "precondition_required"
+    read = await api.get("/policies/organisation")
+    assert (read.json(), read.headers["etag"]) == (first, '"1"')
+    seen = {"If-Match": read.headers["etag"]}
+    second = await asked(api, "PUT", "/policies/organisation", json={"irreversible": "approve"}, headers=seen)
     assert (first["revision"], second["revision"], second["policy"]["models"]) == (1, 2, None)
     assert await asked(api, "GET", "/policies/organisation") == second
-    await asked(api, "DELETE", "/policies/organisation", 204)
+    for verb in ("PUT", "DELETE"):
+        old = await asked(api, verb, "/policies/organisation", 412, headers=seen, **_body(verb))
+        assert old["code"] == "stale"
+    await asked(api, "DELETE", "/policies/organisation", 204, headers={"If-Match": '"2"'})
+    await asked(api, "GET", "/policies/organisation", 404)
+
+
+async def test_a_revision_of_the_policy_never_comes_back(api: httpx.AsyncClient) -> None:
+    path = "/policies/organisation"
+    old = (await asked(api, "PUT", path, json={"models": ["gpt-*"]}))["revision"]
+    await asked(api, "DELETE", path, 204)
+    await asked(api, "DELETE", path, 404)
+    # Who read the removed one may not replace the next, which is another.
+    await asked(api, "PUT", path, 412, json={}, headers={"If-Match": f'"{old}"'})
+    again = await asked(api, "PUT", path, json={"models": []})
+    assert again["revision"] == old + 2
+    await asked(api, "PUT", path, 412, json={}, headers={"If-Match": f'"{old}"'})
+    for unreadable in ('"x"', "", '"0"', f'"{2**63}"'):
+        await asked(api, "PUT", path, 412, json={}, headers={"If-Match": unreadable})
+    assert (await asked(api, "PUT", path, json={}, headers={"If-Match": "*"}))["revision"] == old + 3
+    await asked(api, "DELETE", path, 204)
+
+
+async def test_of_two_who_set_a_policy_at_once_one_is_told(api: httpx.AsyncClient) -> None:
+    async def put(number: int, seen: str | None) -> int:
+        headers = {"If-Match": seen} if seen else {}
+        body = {"models": [f"m-{number}"]}
+        return (await api.put("/policies/organisation", json=body, headers=headers)).status_code
+
+    first = await asyncio.gather(*(put(number, None) for number in range(8)))
+    assert sorted(first) == [200] + [428] * 7
+    counts = (await api.get("/policies/organisation")).headers["etag"]
+    second = await asyncio.gather(*(put(number, counts) for number in range(8)))
+    assert sorted(second) == [200] + [412] * 7
+
+
+def _body(verb: str) -> dict[str, Any]:
+    return {"json": {}} if verb == "PUT" else {}
 
 
 async def test_only_operators_of_the_platform_set_prices(platform: TestPlatform) -> None:

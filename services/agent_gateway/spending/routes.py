@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from services.agent_gateway.logic import Gateway
 from services.agent_gateway.spending.loops import letting_go
 from services.chassis.auth import TheCaller, TheOrg, only
-from services.chassis.errors import NotFound
+from services.chassis.errors import NotFound, Stale
 from services.chassis.patterns import glob
 from services.chassis.service import Logic
 from services.contracts.spending import (
@@ -26,6 +26,7 @@ from services.contracts.spending import (
 # The backend knows who may; only it changes anything here.
 router = APIRouter(tags=["spending"], dependencies=[only("backend", "cli")])
 TheGateway = Annotated[Gateway, Logic(Gateway)]
+Revision = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 
 @router.get("/budgets")
@@ -67,19 +68,25 @@ async def get_policy(org_id: TheOrg, gateway: TheGateway) -> OrganisationPolicy:
 
 @router.put("/policy")
 async def set_policy(
-    policy: Policy, org_id: TheOrg, caller: TheCaller, gateway: TheGateway
+    policy: Policy, org_id: TheOrg, caller: TheCaller, gateway: TheGateway, instead_of: Revision = None
 ) -> OrganisationPolicy:
     """Replace the organisation's policy; a pattern that cannot be used is refused."""
     check_patterns(policy)
-    stored = await gateway.spending.store.set_policy(org_id, policy, caller.actor)
+    stored = await gateway.spending.store.set_policy(org_id, policy, caller.actor, instead_of)
+    if stored is None:
+        raise Stale("another policy counts now; read it again")
     gateway.spending.rulebook.changed(org_id)
     return stored
 
 
 @router.delete("/policy", status_code=204)
-async def drop_policy(org_id: TheOrg, gateway: TheGateway) -> None:
+async def drop_policy(
+    org_id: TheOrg, caller: TheCaller, gateway: TheGateway, revision: Revision = None
+) -> None:
     """Have no policy."""
-    if not await gateway.spending.store.drop_policy(org_id):
+    if not await gateway.spending.store.drop_policy(org_id, caller.actor, revision):
+        if await gateway.spending.store.policy(org_id) is not None:
+            raise Stale("another policy counts now; read it again")
         raise NotFound("the organisation has no policy")
     gateway.spending.rulebook.changed(org_id)
 

@@ -12,7 +12,9 @@ from services.contracts.spending import Budget, OrganisationPolicy, Policy, SetB
 
 Scope = Literal["organisation", "agent", "execution"]
 
-_POLICIES = "SELECT org_id, policy FROM organisation_policies WHERE org_id = ANY($1::uuid[])"
+_POLICIES = """
+SELECT org_id, policy FROM organisation_policies WHERE org_id = ANY($1::uuid[]) AND policy IS NOT NULL
+"""
 _STOPS = "SELECT * FROM organisation_stops WHERE org_id = ANY($1::uuid[])"
 _BUDGETS = """
 SELECT org_id, id, scope, subject_id, cost_nano, tokens, steps, tool_calls FROM budgets
@@ -52,11 +54,21 @@ ON CONFLICT (org_id, scope, subject_id) DO UPDATE SET
     updated_at = clock_timestamp()
 """
 
+# A removed policy leaves its row, so that no revision ever means two things.
 _SET_POLICY = """
-INSERT INTO organisation_policies (org_id, policy, updated_by) VALUES ($1, $2, $3)
+INSERT INTO organisation_policies AS p (org_id, policy, updated_by) VALUES ($1, $2, $3)
 ON CONFLICT (org_id) DO UPDATE SET policy = excluded.policy, updated_by = excluded.updated_by,
-    revision = organisation_policies.revision + 1, updated_at = clock_timestamp()
+    revision = p.revision + 1, updated_at = clock_timestamp()
+WHERE $4::bigint IS NULL OR $4 = CASE WHEN p.policy IS NULL THEN 0 ELSE p.revision END
 RETURNING policy, revision, updated_by, updated_at
+"""
+
+_HAS_POLICY = "SELECT true FROM organisation_policies WHERE org_id = $1"
+
+_DROP_POLICY = """
+UPDATE organisation_policies SET policy = NULL, updated_by = $2, revision = revision + 1,
+    updated_at = clock_timestamp()
+WHERE org_id = $1 AND policy IS NOT NULL AND ($3::bigint IS NULL OR revision = $3)
 """
 
 _STOP = """
@@ -168,22 +180,27 @@ class SpendingStore:
     async def policy(self, org_id: UUID) -> OrganisationPolicy | None:
         """The organisation's policy."""
         async with self._db.tenant(org_id) as connection:
-            row = await connection.fetchrow("SELECT * FROM organisation_policies WHERE org_id = $1", org_id)
+            row = await connection.fetchrow(
+                "SELECT * FROM organisation_policies WHERE org_id = $1 AND policy IS NOT NULL", org_id
+            )
         return OrganisationPolicy.model_validate(dict(row)) if row else None
 
-    async def set_policy(self, org_id: UUID, policy: Policy, actor: str) -> OrganisationPolicy:
-        """Replace the organisation's policy."""
+    async def set_policy(
+        self, org_id: UUID, policy: Policy, actor: str, instead_of: int | None
+    ) -> OrganisationPolicy | None:
+        """Replace a revision of the policy, 0 for none, null for any; null when another one counts."""
         document: dict[str, Any] = policy.model_dump(mode="json")
         async with self._db.tenant(org_id) as connection:
-            row = await connection.fetchrow(_SET_POLICY, org_id, document, actor)
-        assert row is not None
-        return OrganisationPolicy.model_validate(dict(row))
+            if instead_of and not await connection.fetchval(_HAS_POLICY, org_id):
+                return None
+            row = await connection.fetchrow(_SET_POLICY, org_id, document, actor, instead_of)
+        return OrganisationPolicy.model_validate(dict(row)) if row else None
 
-    async def drop_policy(self, org_id: UUID) -> bool:
-        """Have no policy; false when there was none."""
+    async def drop_policy(self, org_id: UUID, actor: str, revision: int | None) -> bool:
+        """Have no policy; false when there was none, or not that revision."""
         async with self._db.tenant(org_id) as connection:
-            tag = await connection.execute("DELETE FROM organisation_policies WHERE org_id = $1", org_id)
-        return tag != "DELETE 0"
+            tag = await connection.execute(_DROP_POLICY, org_id, actor, revision)
+        return tag != "UPDATE 0"
 
     async def stop(self, org_id: UUID, reason: str, actor: str) -> None:
         """Note that the organisation is stopped; once more gives it the new reason."""

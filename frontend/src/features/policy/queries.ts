@@ -32,7 +32,8 @@ export function useSetPolicy() {
     mutationFn: async ({ policy, revision }: { policy: Policy; revision: number | null }) => {
       const newest = await read();
       if ((newest?.revision ?? null) !== revision) throw new Changed(newest);
-      return body<OrganisationPolicy>(client.PUT("/api/v1/policies/organisation", { body: policy }));
+      const header = revision === null ? {} : { "if-match": `"${revision}"` };
+      return body<OrganisationPolicy>(client.PUT("/api/v1/policies/organisation", { params: { header }, body: policy }));
     },
     onSuccess: (set) => queries.setQueryData(["policy"], set),
   });

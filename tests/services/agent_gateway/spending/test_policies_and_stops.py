@@ -52,7 +52,7 @@ async def test_both_policies_count_and_the_organisations_within_a_second(make_wo
         await asyncio.sleep(0.05)
     # What one allows the other does not.
     assert (await agent.call("gpt-5"))[0] == 403
-    await spending(world).drop_policy(world.org_id)
+    await spending(world).drop_policy(world.org_id, "user:t")
     assert (await agent.call("scripted/echo"))[0] == 200
     with pytest.raises(NotFound):
         await spending(world).policy(world.org_id)
