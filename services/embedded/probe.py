@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 
 
 def http_status(host: str, port: int, path: str, timeout_seconds: float = 2.0) -> int | None:
@@ -23,15 +22,3 @@ def http_status(host: str, port: int, path: str, timeout_seconds: float = 2.0) -
 def reachable(host: str) -> str:
     """An address that reaches a server which listens on `host`."""
     return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
-
-
-def main() -> None:
-    """End with 0 when the service that the argument names is ready on this machine, else with 1."""
-    from services.contracts.catalog import BACKEND, SERVICES
-
-    ports = {entry.name: entry.port for entry in (BACKEND, *SERVICES)}
-    sys.exit(0 if http_status("127.0.0.1", ports[sys.argv[1]], "/ready", 4.0) == 200 else 1)
-
-
-if __name__ == "__main__":
-    main()

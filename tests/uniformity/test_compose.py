@@ -1,5 +1,7 @@
 """The compose file has every service of the catalog, each as confined as the others, and no other secrets."""
 
+import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.uniformity.source import ROOT, landed
 
 STORES = {entry.name for entry in SURROUNDINGS if entry.kind == "store"}
 BESIDE_THE_ENGINE = "executor"
+READY = "services/ready.sh"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,7 @@ def test_every_service_runs_itself_and_holds_its_own_key(services: dict[str, Any
         service = services[entry.name]
         assert service["command"] == [entry.name]
         assert service["environment"]["AGENTPLANE_PROCESS"] == entry.name
+        assert service["environment"]["AGENTPLANE_READY_PORT"] == entry.port
         keys = {name for name in service["environment"] if name.startswith("AGENTPLANE_SERVICE_KEY_")}
         assert keys == {key_variable(entry.name)}
 
@@ -36,7 +40,8 @@ def test_every_service_is_confined(services: dict[str, Any]) -> None:
     for entry in landed():
         service = services[entry.name]
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
-        assert service["pids_limit"] and service["mem_limit"] and service["healthcheck"]["test"]
+        assert service["pids_limit"] and service["mem_limit"]
+        assert service["healthcheck"]["test"] == ["CMD", READY]
         if entry.name != BESIDE_THE_ENGINE:
             assert not {"user", "cap_add", "privileged", "pid", "network_mode"} & set(service), entry.name
             assert service["networks"] and "no-new-privileges:true" in service["security_opt"]
@@ -46,3 +51,25 @@ def test_only_the_edge_is_published_and_on_loopback(services: dict[str, Any]) ->
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
     assert set(published) == {"backend"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+@pytest.mark.parametrize(("answer", "code"), [("200 OK", 0), ("503 Service Unavailable", 1), ("", 1)])
+async def test_a_container_is_ready_when_its_service_says_so(answer: str, code: int) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {answer}\r\n\r\n".encode() if asked.startswith(b"GET /ready ") else b"")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = str(server.sockets[0].getsockname()[1])
+    assert await _ready(port) == code
+    server.close()
+    await server.wait_closed()
+    assert await _ready(port) == 1, "nobody listens"
+
+
+async def _ready(port: str) -> int:
+    process = await asyncio.create_subprocess_exec(
+        ROOT / READY, env={**os.environ, "AGENTPLANE_READY_PORT": port}, stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait()
