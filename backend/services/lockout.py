@@ -108,7 +108,7 @@ class Lockout:
     def _keys(self, email: str, address: str | None) -> dict[str, int]:
         account = email.strip().lower()
         return {
-            _key("account-network", account, _network(address)): self._settings.login_failures,
+            _key("account-network", account, network_of(address)): self._settings.login_failures,
             _key("account", account): max(
                 self._settings.login_failures_anywhere, self._settings.login_failures + 1
             ),
@@ -119,7 +119,8 @@ def _key(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _network(address: str | None) -> str:
+def network_of(address: str | None) -> str:
+    """The network that counts as one guesser: a /24, or a /56 of IPv6."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:

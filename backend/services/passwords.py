@@ -2,7 +2,8 @@
 Checking passwords with argon2id (19 MiB, t=2, as OWASP's cheat sheet has it), without starving anything else.
 
 The work is done by two threads of its own, which step back behind the rest of the process where the system
-lets threads do so, and no more than 50 requests wait for them; further ones are told to come back.
+lets threads do so, and no more than 50 requests wait for them; further ones are told to come back. Logins of
+one network hold half of these places at most, so that its storm leaves room for everybody else.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import contextlib
 import os
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 AT_ONCE = 2
 MOST_WAITING = 50
+MOST_WAITING_OF_ONE = 25
 NICENESS = 10
 
 
@@ -33,6 +36,7 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._threads = ThreadPoolExecutor(AT_ONCE, "passwords", initializer=_step_back)
         self._waiting = 0
+        self._waiting_of: Counter[str] = Counter()
         # Nobody's password, checked for unknown users, so that they take as long as known ones.
         self._nobody: str | None = None
 
@@ -40,9 +44,9 @@ class Passwords:
         """The hash of a password, computed in the calling thread."""
         return self._hasher.hash(password.encode("utf-8", "surrogatepass"))
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password is right; null stands for a user that does not exist."""
-        return await self._in_turn(lambda: self._verify(password_hash, password))
+    async def verify(self, password_hash: str | None, password: str, network: str | None = None) -> bool:
+        """Whether the password is right; a null hash stands for a user that does not exist."""
+        return await self._in_turn(lambda: self._verify(password_hash, password), network)
 
     async def hash(self, password: str) -> str:
         """The hash of a password."""
@@ -52,22 +56,26 @@ class Passwords:
         """Whether a hash was made with weaker parameters than today's."""
         return self._hasher.check_needs_rehash(password_hash)
 
-    def refuse_when_full(self) -> None:
-        """Turn a login away while too many wait, before it has cost anything."""
-        if self._waiting >= MOST_WAITING:
+    def refuse_when_full(self, network: str | None = None) -> None:
+        """Turn a login away while too many wait, or too many of its network, before it has cost anything."""
+        of_one = self._waiting_of[network] if network is not None else 0
+        if self._waiting >= MOST_WAITING or of_one >= MOST_WAITING_OF_ONE:
             raise RateLimited("too many people log in at this moment", retry_after=2)
 
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False)
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        self.refuse_when_full()
+    async def _in_turn(self, work: Callable[[], T], network: str | None = None) -> T:
+        self.refuse_when_full(network)
+        waiting = Counter([network] if network is not None else [])
         self._waiting += 1
+        self._waiting_of += waiting
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
+            self._waiting_of -= waiting
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         if self._nobody is None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from backend.permissions import Principal
 from backend.schemas.auth import Login
-from backend.services.lockout import Lockout
+from backend.services.lockout import Lockout, network_of
 from backend.services.passwords import Passwords
 from backend.settings import BackendSettings
 from backend.stores.identity_store import Account, IdentityStore
@@ -119,11 +119,12 @@ class Sessions:
 
     async def _check_password(self, login: Login, address: str | None) -> Account:
         password = login.password.get_secret_value()
-        self._passwords.refuse_when_full()
+        network = network_of(address)
+        self._passwords.refuse_when_full(network)
         async with self._lockout.attempt(login.email, address) as attempt:
             account = await self._identities.account(login.email)
             known = account.password_hash if account and account.active else None
-            attempt.succeeded = await self._passwords.verify(known, password)
+            attempt.succeeded = await self._passwords.verify(known, password, network)
         if account is None or not attempt.succeeded:
             raise BadCredentials("the e-mail address or the password is wrong")
         if self._passwords.needs_rehash(account.password_hash):
