@@ -21,6 +21,18 @@ LISTENER = (
     "import os, http.server as h\n"
     "h.ThreadingHTTPServer(('0.0.0.0', int(os.environ['PORT'])), h.SimpleHTTPRequestHandler).serve_forever()"
 )
+# With a host's powers these would change the machine that runs the tests.
+HARMFUL = {
+    *("set the clock", "restart the machine", "switch swap", "account", "load a kernel", "load a module"),
+    *("set the host's name", "raise the limit of open files", "fork without end", "join groups"),
+    *("write /proc/sys/kernel/core_pattern", "write /proc/sysrq-trigger", "write /proc/1/oom_score_adj"),
+    *("write /proc/sys/vm/panic_on_oom", "write /sys/kernel/uevent_helper", "run a kernel program"),
+    *("write /sys/fs/cgroup/release_agent", "write /sys/fs/cgroup/memory/release_agent"),
+    *("write /sys/fs/cgroup/memory/memory.limit_in_bytes", "write /sys/fs/cgroup/pids/pids.max"),
+    "trace process 1",
+    *("read /proc/kcore", "read /dev/mem", "read /dev/kmsg", "enter process 1's namespaces"),
+    *("unmount what hides /proc", "pivot the root", "mount the host's disk", "read the kernel's log"),
+}
 pytestmark = needs_engine
 
 
@@ -73,6 +85,42 @@ async def test_every_way_out_is_closed(node: ContainerBench) -> None:
 async def test_the_same_tries_break_out_where_there_are_no_walls(node: ContainerBench) -> None:
     """A probe that nothing stops shows that it would have been seen."""
     told = {"secret": "/etc/hostname", "directory": "/etc", "disks": ["/dev/none"], "pid": 1, "closed": []}
+    escaped = await _escaped(node, told, {"NetworkMode": "none"})
+    assert {"write /etc/passwd", "become 0", "hold a capability", "raw socket", "fork without end"} <= escaped
+    assert {"change the root", "fill /tmp", "run from /tmp", "become group 0", "gain by exec"} <= escaped
+
+
+async def test_with_the_host_s_namespaces_and_powers_most_tries_break_out(node: ContainerBench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        reached = f"127.0.0.1:{own.getsockname()[1]}"
+        told = {
+            "secret": "/mnt/host/etc/hostname",
+            "directory": "/mnt/host/etc",
+            "disks": ["/dev/null"],
+            "pid": os.getpid(),
+            "closed": [reached],
+            "left_out": sorted(HARMFUL),
+        }
+        powers = {
+            "Privileged": True,
+            "NetworkMode": "host",
+            "PidMode": "host",
+            "IpcMode": "host",
+            "Binds": ["/var/run/docker.sock:/var/run/docker.sock", "/:/mnt/host:ro"],
+        }
+        escaped = await _escaped(node, told, powers)
+    assert len(escaped) >= 50, sorted(escaped)
+    certain = {
+        "engine socket /var/run/docker.sock",
+        "see the host's process",
+        "a way out",
+        f"reach {reached}",
+    }
+    assert certain <= escaped
+
+
+async def _escaped(node: ContainerBench, told: dict[str, Any], host_config: dict[str, Any]) -> set[str]:
+    """The probes that got out of a container which the executor did not make."""
     given = node.directory / "given.json"
     given.write_text(json.dumps(told))
     asked: dict[str, Any] = {
@@ -80,8 +128,8 @@ async def test_the_same_tries_break_out_where_there_are_no_walls(node: Container
         "Cmd": ["python3", "-c", ESCAPES],
         "OpenStdin": True,
         "StdinOnce": True,
+        "HostConfig": host_config,
     }
-    asked["HostConfig"] = {"NetworkMode": "none"}
     made = node.engine.ask("POST", "/containers/create", asked)["Id"]
     try:
         stdin = node.engine.attach_stdin(made)
@@ -93,6 +141,4 @@ async def test_the_same_tries_break_out_where_there_are_no_walls(node: Container
     finally:
         node.engine.ask("DELETE", f"/containers/{made}", force=1)
     found = [json.loads(line[line.index(b'{"probe"') :]) for line in said.splitlines() if b'{"probe"' in line]
-    escaped = {one["probe"] for one in found if not one["blocked"]}
-    assert {"write /etc/passwd", "become 0", "hold a capability", "raw socket", "fork without end"} <= escaped
-    assert {"change the root", "fill /tmp", "run from /tmp", "become group 0", "gain by exec"} <= escaped
+    return {one["probe"] for one in found if not one["blocked"]}
