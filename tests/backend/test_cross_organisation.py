@@ -6,11 +6,13 @@ transactions is taken out of the SQL); and with predicates alone (row-level secu
 """
 
 import asyncio
+import contextlib
+import random
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import asyncpg
@@ -18,10 +20,11 @@ import httpx
 import orjson
 import pytest
 from pydantic import SecretStr
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
+from services.contracts.live import Channel
 from services.embedded.stores import StoreAddresses
 from services.embedded.testing import WorkerStores
 from services.secrets_manager.settings import SecretsSettings
@@ -29,11 +32,15 @@ from tests.backend.conftest import BESIDE, Tenant, backend_settings, make_tenant
 from tests.backend.crossing import Call, Victim, calls, fingerprint, judge, make_victim
 from tests.backend.people import joined, owner_of
 from tests.platform import MASTER_KEY, platform_of
-from tests.soak import count
+from tests.soak import Parts, count, keep_parts, recorded
 
 Mode = Literal["as it is", "row-level security alone", "predicates alone"]
+MODES, PAGES, STREAMS = get_args(Mode), "pages over WebSocket", "server-sent events"
 PREDICATE = re.compile(r"\b(?:\w+\.)?org_id\s*=\s*(?:\$(\d+)(?:::uuid)?|\(SELECT current_org\(\)\))")
 AT_ONCE = 8
+CHANNELS = get_args(Channel)
+
+pytestmark = pytest.mark.drill
 
 
 @dataclass
@@ -70,6 +77,22 @@ async def border(addresses: StoreAddresses) -> AsyncIterator[Border]:
             "agent_id": agent.json()["id"],
         }
         yield Border(platform, await make_victim(platform), attacker, own)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[Parts]:
+    """What each part of the drill found."""
+    found: Parts = {}
+    yield found
+    every = keep_parts("borders", found)
+    if {*MODES, PAGES, STREAMS} <= set(every):
+        tests, title = "tests/backend/test_cross_organisation.py", "nothing crosses to another organisation"
+        with recorded("borders", title, tests) as report:
+            for mode in MODES:
+                report.add(f"generated calls, {mode}", every[mode]["calls"], "", at_least=10_000)
+            for way in (PAGES, STREAMS):
+                report.add(way, every[way]["calls"], "")
+            report.add("leaks", sum(part["leaks"] for part in every.values()), "", at_most=0)
 
 
 @dataclass
@@ -132,9 +155,9 @@ async def without_row_level_security(addresses: StoreAddresses) -> AsyncIterator
         await owner.close()
 
 
-@pytest.mark.parametrize("mode", ["as it is", "row-level security alone", "predicates alone"])
+@pytest.mark.parametrize("mode", MODES)
 async def test_no_call_reaches_another_organisation(
-    border: Border, addresses: StoreAddresses, mode: Mode, monkeypatch: pytest.MonkeyPatch
+    border: Border, addresses: StoreAddresses, parts: Parts, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await fingerprint(border.platform, border.victim.tenant.org_id)
     async with AsyncExitStack() as stack:
@@ -145,6 +168,7 @@ async def test_no_call_reaches_another_organisation(
         leaks, asked = await drill(border, count(300, 10_000), stack)
         if mode == "row-level security alone":
             assert len(removed) > 50
+    parts[mode] = {"calls": asked, "leaks": len(leaks)}
     assert not leaks, f"{len(leaks)} of {asked}: {leaks[:5]}"
     monkeypatch.undo()
     assert await fingerprint(border.platform, border.victim.tenant.org_id) == before
@@ -183,15 +207,63 @@ async def drill(border: Border, number: int, stack: AsyncExitStack) -> tuple[lis
     return leaks, len(every)
 
 
-async def test_streams_of_another_organisation_do_not_open(border: Border) -> None:
-    ids = border.victim.ids
-    async with owner_of(border.attacker) as attacker:
-        followed = f"/agents/{ids['agent_id']}/logs?follow=true"
-        for path in (f"/executions/{ids['execution_id']}/events", followed):
-            answer = await attacker.http.get(path, headers={"Last-Event-ID": "1"})
-            assert answer.status_code in {404, 422}, path
-            answer = await attacker.http.get(path)
-            assert answer.status_code == 404, path
+async def test_streams_of_another_organisation_do_not_open(border: Border, parts: Parts) -> None:
+    ids, chance, leaks, asked = border.victim.ids, random.Random(21), [], count(12, 1_000)
+    positions = [None, "0", "1", "-1", "x", ids["step_id"], *border.victim.cursors]
+    async with owner_of(border.attacker) as owner, border.attacker.client() as program:
+        for _ in range(asked):
+            execution_id, position = (
+                chance.choice([ids["execution_id"], ids["other"]]),
+                chance.choice(positions),
+            )
+            followed = f"/agents/{ids['agent_id']}/logs?follow=true"
+            path = chance.choice([f"/executions/{execution_id}/events", followed])
+            headers = {} if position is None else {"Last-Event-ID": position}
+            answer = await chance.choice([owner.http, program]).get(path, headers=headers)
+            found = border.victim.secrets_beside(f"{path} {position}")
+            if answer.status_code not in {404, 422} or any(each in answer.text for each in found):
+                leaks.append(f"{path} from {position}: {answer.status_code}")
+    parts[STREAMS] = {"calls": asked, "leaks": len(leaks)}
+    assert not leaks
+
+
+async def test_no_page_hears_of_another_organisation(border: Border, parts: Parts) -> None:
+    """Pages of every channel, agent and past; on both sides of the border things happen all the while."""
+    chance, leaks, heard_of_own = random.Random(22), [], 0
+    agents = [None, border.victim.ids["agent_id"], border.own["agent_id"], str(new_id())]
+    url = border.platform.url("websocket-gateway").replace("http", "ws")
+    async with owner_of(border.attacker) as attacker, owner_of(border.victim.tenant) as victim:
+        for number in range(asked := count(6, 500)):
+            channels = chance.sample(CHANNELS, chance.randint(1, len(CHANNELS)))
+            ticket = (await attacker.asks("POST", "/ws-ticket", json={"channels": channels}))["ticket"]
+            async with connect(f"{url}/ws?ticket={ticket}") as page:
+                said = ""
+                for channel in chance.sample(CHANNELS, chance.randint(1, len(CHANNELS))):
+                    about = {
+                        "agent_id": chance.choice(agents),
+                        "after_seq": chance.choice([None, 0, 1, 10**6]),
+                    }
+                    wish = orjson.dumps({"op": "subscribe", "channel": channel, **about}).decode()
+                    said += wish
+                    await page.send(wish)
+                verb = "start" if number % 2 else "stop"
+                for person, changed in ((victim, agents[1]), (attacker, agents[2])):
+                    await person.asks("POST", f"/agents/{changed}/{verb}", headers={"If-Match": "*"})
+                heard = await _everything(page)
+            heard_of_own += border.own["agent_id"] in heard and "state_changed" in heard
+            leaks += [each for each in border.victim.secrets_beside(said) if each in heard]
+    parts[PAGES] = {"calls": asked, "leaks": len(leaks)}
+    assert not leaks and heard_of_own
+
+
+async def _everything(page: ClientConnection) -> str:
+    """What a page is sent until nothing more comes."""
+    heard = ""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(0.3):
+                heard += str(await page.recv())
+    return heard
 
 
 async def test_a_ticket_shows_its_own_organisation_only(border: Border) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import statistics
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from backend.services.lockout import TURN_SECONDS, Lockout
+from backend.services.passwords import MOST_WAITING_OF_ONE, Passwords
 from backend.stores.lockout_store import LockoutStore
 from services.chassis.database import Database
 from services.chassis.errors import LockedOut, RateLimited
@@ -16,9 +18,10 @@ from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.embedded.testing import WorkerStores
 from tests.backend.conftest import PASSWORD, backend_settings, make_tenant
-from tests.soak import SOAK, count
+from tests.soak import SOAK, count, recorded
 
 BACKENDS = 3
+HERE = "tests/backend/test_login_guards.py"
 
 
 @pytest.fixture
@@ -42,21 +45,27 @@ async def guess(lockout: Lockout, email: str, checked: list[str], *, right: bool
     return "right" if right else "wrong"
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("guesses", [30])
 async def test_exactly_five_guesses_are_checked_however_many_backends(
     backends: list[Lockout], guesses: int
 ) -> None:
-    for _ in range(count(3, 200)):
+    wrong, accounts = [], count(3, 200)
+    for _ in range(accounts):
         email, checked = f"{new_id()}@example.com", list[str]()
         outcomes = await asyncio.gather(
             *(guess(backends[number % BACKENDS], email, checked) for number in range(guesses))
         )
-        assert len(checked) == 5
-        assert sorted(outcomes) == ["locked"] * (guesses - 5) + ["wrong"] * 5
         # The sixth attempt is refused although its password is right, whichever backend is asked.
-        for lockout in backends:
-            assert await guess(lockout, email, checked, right=True) == "locked"
-        assert len(checked) == 5
+        last = [await guess(lockout, email, checked, right=True) for lockout in backends]
+        if len(checked) != 5 or Counter(outcomes + last) != {"wrong": 5, "locked": guesses - 5 + BACKENDS}:
+            wrong.append((email, checked, outcomes, last))
+    with recorded("lockout", "exactly five guesses are checked", HERE) as report:
+        report.add("accounts guessed at", accounts, "")
+        report.add("guesses at once for each", guesses, "")
+        report.add("backends", BACKENDS, "")
+        report.add("accounts with more or fewer guesses checked than five", len(wrong), "", at_most=0)
+    assert not wrong
 
 
 async def test_right_passwords_at_once_are_all_accepted(backends: list[Lockout]) -> None:
@@ -93,6 +102,7 @@ async def test_a_check_that_breaks_gives_the_turn_back(backends: list[Lockout]) 
     assert await guess(backends[1], email, [], right=True) == "right"
 
 
+@pytest.mark.drill
 async def test_unknown_and_known_users_take_the_same_time(platform: TestPlatform) -> None:
     tenant = await make_tenant(platform)
     times: dict[str, list[float]] = {"known": [], "unknown": []}
@@ -106,8 +116,28 @@ async def test_unknown_and_known_users_take_the_same_time(platform: TestPlatform
                 assert answer.status_code == 401
             await platform.db.execute("DELETE FROM login_attempts")
     known, unknown = (statistics.median(each) for each in times.values())
+    with recorded("login_times", "a known and an unknown account take as long", HERE) as report:
+        report.add("logins of each kind", len(times["known"]), "")
+        report.add("known account, wrong password, median", known * 1000, "ms")
+        report.add("unknown account, median", unknown * 1000, "ms")
+        report.add("difference", 100 * abs(known - unknown) / known, "%", at_most=5)
     # A figure for the soak; a machine shared with other tests only shows what is grossly different.
     assert abs(known - unknown) / known < (0.05 if SOAK else 0.5), times
+
+
+async def test_a_storm_from_one_network_leaves_room_for_others() -> None:
+    passwords = Passwords()
+    try:
+        storm = [asyncio.create_task(passwords.verify(None, "no", "192.0.2.0/24")) for _ in range(200)]
+        await asyncio.sleep(0)
+        others = [passwords.verify(None, "no", f"198.51.{number}.0/24") for number in range(10)]
+        assert await asyncio.gather(*others) == [False] * 10
+        turned_away = await asyncio.gather(*storm, return_exceptions=True)
+        assert sum(isinstance(each, RateLimited) for each in turned_away) == 200 - MOST_WAITING_OF_ONE
+        # Its places are free again afterwards.
+        assert await passwords.verify(None, "no", "192.0.2.0/24") is False
+    finally:
+        passwords.close()
 
 
 async def test_a_storm_of_logins_leaves_the_api_answering(platform: TestPlatform) -> None:
@@ -131,19 +161,22 @@ async def test_a_storm_of_logins_leaves_the_api_answering(platform: TestPlatform
     assert len(waits) > 20 and statistics.median(waits) < 1
 
 
+@pytest.mark.drill
 async def test_parallel_refreshes_log_nobody_out_and_a_replay_ends_the_family(platform: TestPlatform) -> None:
-    tenant = await make_tenant(platform)
+    tenant, rounds = await make_tenant(platform), count(3, 1000)
     login = {"email": tenant.email, "password": PASSWORD, "client": "cli"}
+    logged_out = forks = 0
     async with httpx.AsyncClient(base_url=f"{tenant.url}/api/v1", timeout=120) as client:
         token = (await client.post("/auth/login", json=login)).json()["refresh_token"]
         first = token
-        for _ in range(count(3, 1000)):
+        for _ in range(rounds):
             body = {"refresh_token": token}
             answers = await asyncio.gather(*(client.post("/auth/refresh", json=body) for _ in range(50)))
-            assert {answer.status_code for answer in answers} == {200}
-            successors = {answer.json()["refresh_token"] for answer in answers}
-            assert len(successors) == 1 and token not in successors
-            (token,) = successors
+            logged_out += sum(answer.status_code != 200 for answer in answers)
+            successors = {answer.json().get("refresh_token") for answer in answers} - {None}
+            assert successors and token not in successors
+            forks += len(successors) - 1
+            token = successors.pop()
         row = await platform.db.fetchrow(
             "SELECT count(*) AS lasting FROM sessions WHERE user_id = $1 AND revoked_at IS NULL",
             tenant.user_id,
@@ -153,4 +186,10 @@ async def test_parallel_refreshes_log_nobody_out_and_a_replay_ends_the_family(pl
         await platform.db.execute("UPDATE refresh_tokens SET used_at = used_at - interval '1 minute'")
         replay = await client.post("/auth/refresh", json={"refresh_token": first})
         assert (replay.status_code, replay.json()["code"]) == (401, "token_reused")
-        assert (await client.post("/auth/refresh", json={"refresh_token": token})).status_code == 401
+        alive = (await client.post("/auth/refresh", json={"refresh_token": token})).status_code != 401
+    with recorded("refreshes", "parallel refreshes log nobody out", HERE) as report:
+        report.add("rounds of 50 parallel refreshes", rounds, "", at_least=1000)
+        report.add("refreshes that logged somebody out", logged_out, "", at_most=0)
+        report.add("forks of the family", forks, "", at_most=0)
+        report.add("families alive after a replay", int(alive), "", at_most=0)
+    assert (logged_out, forks, alive) == (0, 0, False)

@@ -32,7 +32,7 @@ export function useSetPolicy() {
     mutationFn: async ({ policy, revision }: { policy: Policy; revision: number | null }) => {
       const newest = await read();
       if ((newest?.revision ?? null) !== revision) throw new Changed(newest);
-      const header = revision === null ? {} : { "if-match": `"${revision}"` };
+      const header = { "if-match": revision === null ? undefined : `"${revision}"` };
       return body<OrganisationPolicy>(client.PUT("/api/v1/policies/organisation", { params: { header }, body: policy }));
     },
     onSuccess: (set) => queries.setQueryData(["policy"], set),
