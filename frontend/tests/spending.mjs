@@ -106,7 +106,7 @@ function asked(page, method, path, body) {
   return page.evaluate(
     async ([verb, url, given]) => {
       const session = await (await fetch("/api/v1/auth/refresh", { method: "POST", headers: { "X-Requested-With": "tests" } })).json();
-      await fetch(`/api/v1${url}`, { method: verb, headers: { Authorization: `Bearer ${session.access_token}`, "Content-Type": "application/json" }, body: given ? JSON.stringify(given) : undefined });
+      await fetch(`/api/v1${url}`, { method: verb, headers: { Authorization: `Bearer ${session.access_token}`, "Content-Type": "application/json", "If-Match": "*" }, body: given ? JSON.stringify(given) : undefined });
     },
     [method, path, body],
   );
