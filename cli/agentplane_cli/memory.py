@@ -25,6 +25,7 @@ User = Annotated[str | None, typer.Option("--user", help="And what is remembered
 Type = Annotated[str | None, typer.Option("--type", help="episodic, semantic, procedural or working.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")]
 BATCH = 200
+EXPORTED = "import takes what `agentplane memory export` wrote"
 
 
 @app.command()
@@ -174,19 +175,38 @@ def export(
 @app.command("import")
 def import_memories(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True)],
+    file: Annotated[Path, typer.Argument(help="What `export` wrote; - reads standard input.")],
     agent: Agent = None,
 ) -> None:
     """Take in what `export` wrote; memories of agents go to the agent named."""
     api = connect(context)
-    text = sys.stdin.read() if str(file) == "-" else file.read_text()
-    items = [json.loads(line) for line in text.splitlines() if line.strip()]
+    items = _exported(file)
     totals = {"stored": 0, "duplicates": 0, "expired": 0}
     agent_id = _agent_id(api, agent)
     for start in range(0, len(items), BATCH):
         done = api.post("/memory/import", {"items": items[start : start + BATCH], "agent_id": agent_id})
         totals = {name: total + done[name] for name, total in totals.items()}
     say(", ".join(f"{number} {name}" for name, number in totals.items()))
+
+
+def _exported(file: Path) -> list[Any]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Explained(f"{file} is not text in UTF-8", Exit.USAGE, hint=EXPORTED) from None
+    except OSError as error:
+        raise Explained(
+            f"{file} cannot be read", Exit.USAGE, cause=error.strerror or "", hint=EXPORTED
+        ) from None
+    # Not `splitlines`: what somebody remembered may hold other ends of lines.
+    return [_document(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _document(number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        raise Explained(f"line {number} is not JSON", Exit.USAGE, hint=EXPORTED) from None
 
 
 def _agent_id(api: Api, agent: str | None) -> str | None:

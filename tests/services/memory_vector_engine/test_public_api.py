@@ -130,11 +130,16 @@ async def test_the_command_adds_searches_lists_and_removes(platform: TestPlatfor
     assert "by words only" in found.error
     listed = await person.types("memory", "list", "-o", "json")
     assert [each["id"] for each in listed.json] == [memory_id]
+    # A line separator is no end of a line of the export.
+    await person.types("memory", "add", "six\u2028and not seven", "--agent", "helper")
     exported = await person.types("memory", "export")
-    assert json.loads(exported.out)["content"] == "the office closes at six"
+    newest = exported.out.split("\n", 1)[0]
+    assert json.loads(newest)["content"] == "six\u2028and not seven"
     (tmp_path / "kept.jsonl").write_text(exported.out)
     assert (await person.types("memory", "import", "kept.jsonl")).out.strip() == (
-        "0 stored, 1 duplicates, 0 expired"
+        "0 stored, 2 duplicates, 0 expired"
     )
+    broken = await person.types("memory", "import", "-", given=f"{newest}\nno JSON")
+    assert (broken.code, "line 2 is not JSON" in broken.error) == (2, True)
     assert (await person.types("memory", "rm", memory_id)).code == 0
     assert (await person.types("memory", "show", memory_id)).code != 0
