@@ -42,6 +42,8 @@ class Embeddings:
         self._last: EmbeddingFault | None = None
         self._broken: EmbeddingFault | None = None
         self._url = ""
+        # Shorter and read quicker than numbers as text; an endpoint that refuses it is asked for those.
+        self._encoding = "base64"
         self.model = Model(
             settings.embedding_model, settings.embedding_dimensions, settings.embedding_mapping
         )
@@ -101,12 +103,22 @@ class Embeddings:
         return embedded
 
     async def _ask(self, texts: Sequence[str], model: Model, seconds: float) -> Embedded:
+        try:
+            return await self._ask_for(self._encoding, texts, model, seconds)
+        except Refused:
+            if self._encoding == "float":
+                raise
+        embedded = await self._ask_for("float", texts, model, seconds)
+        self._encoding = "float"
+        return embedded
+
+    async def _ask_for(self, encoding: str, texts: Sequence[str], model: Model, seconds: float) -> Embedded:
         key = api_key(self._settings)
         # The session leaves bodies as they come, so none may come compressed.
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        body = orjson.dumps({"model": model.name, "input": list(texts), "encoding_format": "float"})
+        body = orjson.dumps({"model": model.name, "input": list(texts), "encoding_format": encoding})
         try:
             async with (
                 asyncio.timeout(seconds),

@@ -1,7 +1,7 @@
 """What goes to an embeddings endpoint and what may come back; every doubt is a fault, nothing is guessed."""
 
 import ipaddress
-from collections.abc import Sequence
+from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -118,16 +118,17 @@ def parse_answer(content: bytes, expected: int, model: Model) -> Embedded:
 
 
 def _mapped(values: Any, model: Model) -> Vector:
-    if not isinstance(values, list) or len(values) != model.dimensions:
-        found = len(values) if isinstance(values, Sequence) else 0
-        raise WrongDimension(
-            f"the model {model.name} answers with {found} dimensions,"
-            f" EMBEDDING_DIMENSIONS says {model.dimensions}"
-        )
     try:
-        given = np.asarray(values, dtype=np.float32)
+        # As base64 of little-endian single precision, or as a list.
+        encoded = isinstance(values, str)
+        given = np.frombuffer(b64decode(values), "<f4") if encoded else np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError, OverflowError):
         raise EmbeddingFault("an embedding holds something that is not a number") from None
+    if given.shape != (model.dimensions,):
+        raise WrongDimension(
+            f"the model {model.name} answers with {given.size} dimensions,"
+            f" EMBEDDING_DIMENSIONS says {model.dimensions}"
+        )
     if model.mapping == "pad":
         vector = np.zeros(DIMENSIONS, dtype=np.float32)
         vector[: model.dimensions] = given

@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from aiohttp import web
@@ -31,6 +33,8 @@ class Provider:
     """What the endpoint does, and what it was asked."""
 
     embed: Embed = field(default_factory=by_words)
+    # Whether it answers in base64 when asked to, always in numbers, or refuses to be asked for base64.
+    base64: Literal["answered", "ignored", "refused"] = "answered"
     url: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -55,13 +59,21 @@ class Provider:
             return web.json_response({"error": "unknown model"}, status=404)
         if any(self.refuses(text) for text in asked["input"]):
             return web.json_response({"error": "refused"}, status=400)
+        encoded = asked["encoding_format"] == "base64"
+        if encoded and self.base64 == "refused":
+            return web.json_response({"error": "unknown encoding_format"}, status=400)
         self.texts += asked["input"]
+        written = _encoded if encoded and self.base64 == "answered" else list
         data = [
-            {"object": "embedding", "index": index, "embedding": list(self.embed(text))}
+            {"object": "embedding", "index": index, "embedding": written(self.embed(text))}
             for index, text in enumerate(asked["input"])
         ]
         tokens = sum(len(text.split()) for text in asked["input"])
         return web.json_response({"data": data, "model": asked["model"], "usage": {"total_tokens": tokens}})
+
+
+def _encoded(values: Sequence[float]) -> str:
+    return b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
 
 
 @asynccontextmanager

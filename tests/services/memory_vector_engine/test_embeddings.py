@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -32,6 +33,23 @@ async def test_meaning_is_found_once_embedded(memory_with: Opened, provider: Pro
         assert best.explained.similarity is not None
         assert best.explained.similarity > 0.5
         assert 0 < best.score <= 1
+
+
+@pytest.mark.parametrize("base64", ["answered", "ignored", "refused"])
+async def test_an_endpoint_may_know_base64_or_not(
+    memory_with: Opened, provider: Provider, base64: Literal["answered", "ignored", "refused"]
+) -> None:
+    provider.base64 = base64
+    async with memory_with(provider, query_cache_size=0) as platform:
+        org, agent, memory = await _someone(platform)
+        await _write(memory, org, agent, ["red apples grow", "blue whales swim"])
+        await _embedded(memory, org)
+        for _ in range(3):
+            result = await _search(memory, org, agent, "whales that swim")
+            assert result.items[0].explained.vector_rank == 1
+            assert result.items[0].explained.similarity == pytest.approx(2 / 3, abs=0.1)
+    # What is refused once is not asked for again.
+    assert provider.requests == 4 + (base64 == "refused")
 
 
 async def test_equal_contents_are_embedded_once(memory_with: Opened, provider: Provider) -> None:
@@ -124,19 +142,6 @@ async def test_a_refused_text_keeps_nobody_else_waiting(memory_with: Opened, pro
 
         await until(settled)
         assert (await _search(memory, org, agent, "poison", mode="lexical")).items
-
-
-async def test_nothing_is_lost_while_the_provider_fails_half_the_time(
-    memory_with: Opened, provider: Provider
-) -> None:
-    provider.fails = lambda request: request % 2 == 0
-    async with memory_with(provider, batch_size=512) as platform:
-        org, agent, memory = await _someone(platform)
-        for start in range(0, 3_000, 500):
-            await _write(memory, org, agent, [f"fact number {n}" for n in range(start, start + 500)])
-        await _embedded(memory, org, seconds=120)
-        status = await memory.status(org)
-        assert (status.memories, status.embedded, status.failing) == (3_000, 3_000, 0)
 
 
 async def test_two_workers_embed_everything_once(memory_with: Opened, provider: Provider) -> None:
