@@ -20,6 +20,7 @@ BENCHMARKS = (
     "executions",
     "websocket",
     "memory",
+    "memory_api",
     "deploy",
     "dashboard",
     "peers.servers",

@@ -1,12 +1,19 @@
-"""Memory through the agents' API beside mem0 with pgvector: one embeddings endpoint and server for both."""
+"""
+Memory through the agents' API beside mem0 with pgvector: one embeddings endpoint and server for both.
+
+    python -m benchmarks.memory_api        AGENTPLANE_BENCH_MEM0=0 leaves the peer out
+"""
 
 import asyncio
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,10 +21,12 @@ from pathlib import Path
 
 import aiohttp
 import numpy as np
+import uvloop
 from aiohttp import web
 
 from benchmarks.api import ROOT, installation, process
-from benchmarks.report import Report
+from benchmarks.report import Report, publish
+from services.assembly import PORTS
 from services.chassis.client import HttpTransport
 from services.chassis.database import Database
 from services.chassis.ids import new_id
@@ -25,7 +34,7 @@ from services.contracts.agent_gateway import AgentGatewayClient, IssueKey
 from services.contracts.memories import WriteMemory
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.embedded.stores import Stores
-from services.embedded.testing import free_port
+from services.embedded.testing import TestRun, free_port, migrate
 
 MEMORIES, ALONE, TOGETHER = 1_000, 300, 600
 PEER = Path(__file__).parent / "peers" / "mem0_search.py"
@@ -45,19 +54,23 @@ class Figures:
 
 
 class Endpoint:
-    """An embeddings endpoint whose answers are made beforehand, so that it costs both the same and little."""
+    """An embeddings endpoint like OpenAI's that costs both the same, and little."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        random = np.random.default_rng(9)
-        vectors = random.standard_normal((len(texts), 1536)).round(4)
-        self._known = {text: json.dumps(row.tolist()) for text, row in zip(texts, vectors, strict=True)}
+        vectors = np.random.default_rng(9).standard_normal((len(texts), 1536)).round(4)
+        made = list(zip(texts, vectors, strict=True))
+        self._known = {
+            "float": {text: json.dumps(row.tolist()) for text, row in made},
+            "base64": {text: f'"{b64encode(row.astype("<f4").tobytes()).decode()}"' for text, row in made},
+        }
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
-        asked = (await request.json())["input"]
+        question = await request.json()
+        asked, known = question["input"], self._known[question.get("encoding_format", "float")]
         texts = [asked] if isinstance(asked, str) else asked
         data = ",".join(
-            f'{{"object":"embedding","index":{index},"embedding":{self._known[text]}}}'
+            f'{{"object":"embedding","index":{index},"embedding":{known[text]}}}'
             for index, text in enumerate(texts)
         )
         usage = '{"prompt_tokens":1,"total_tokens":1}'
@@ -75,6 +88,21 @@ class Endpoint:
         self.url = f"http://127.0.0.1:{port}/v1"
         yield self
         await runner.cleanup()
+
+
+def run() -> Report:
+    """Start stores as local mode does, and measure both on them."""
+    test_run = TestRun.begin()
+    try:
+        stores = Stores(test_run.data_directory("bench"), free_port())
+        stores.start()
+        migrate(stores.addresses())
+        report = Report("Memory through the gateway", "python -m benchmarks.memory_api")
+        uvloop.run(api_figures(report, stores))
+        stores.stop()
+    finally:
+        test_run.end()
+    return report
 
 
 async def api_figures(report: Report, stores: Stores) -> None:
@@ -106,7 +134,7 @@ class Ours:
     """The data path as local mode runs it."""
 
     def __init__(self, stores: Stores, embeddings: str) -> None:
-        base = free_port() % 20_000 + 20_000
+        base = _free_base()
         self._environment = {
             **os.environ,
             **stores.addresses().environment(),
@@ -220,6 +248,19 @@ def _mem0(stores: Stores, task: Mapping[str, object]) -> Figures | str:
         return f"it failed: {ran.stderr.strip()[-400:]}"
 
 
+def _free_base() -> int:
+    """Where every service finds its port free, below those the system gives to connections."""
+    while True:
+        base = random.randrange(12_000, 23_000)
+        if all(_is_free(port + base) for port in PORTS.values()):
+            return base
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        return listener.connect_ex(("127.0.0.1", port)) != 0
+
+
 def _note(report: Report, name: str, figures: Figures) -> None:
     report.add(f"{name}: p50", figures.at(0.5), "ms")
     report.add(f"{name}: p99", figures.at(0.99), "ms")
@@ -227,6 +268,11 @@ def _note(report: Report, name: str, figures: Figures) -> None:
 
 
 def _sentence(number: int, kind: str) -> str:
-    random = np.random.default_rng([number, len(kind)])
-    words = random.choice([f"{part}{n}" for part in ("ra", "mo", "ti") for n in range(300)], 20)
+    words = np.random.default_rng([number, len(kind)]).choice(
+        [f"{part}{n}" for part in ("ra", "mo", "ti") for n in range(300)], 20
+    )
     return f"{kind} {number} " + " ".join(words)
+
+
+if __name__ == "__main__":
+    publish("memory_api", run)

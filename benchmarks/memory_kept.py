@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from uuid import UUID
 
+import orjson
+import uvloop
+
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.memory_vector_engine.search_store import Question
@@ -23,17 +26,20 @@ class KeptSearches:
 
     def __init__(self, db: Database) -> None:
         store = WarmStore(db)
-        self._cache = WarmCache(store, MOST_BYTES)
-        self._search = WarmSearch(store, self._cache, Clock())
+        clock = Clock()
+        self._cache = WarmCache(store, MOST_BYTES, clock)
+        self._search = WarmSearch(store, self._cache, clock)
 
-    async def find(self, question: Question) -> set[UUID]:
-        """The ids found."""
+    async def find(self, question: Question) -> bytes:
+        """The memories found, as the JSON they are answered as."""
         assert question.near is not None
-        found = await self._search.find(question, question.near.model_id, [])
-        while found is None:
+        where = question.org_id, question.size.ids, question.near.model_id
+        while True:
+            current = await self._search.current(*where, question.language, question.asked.query)
+            found = self._search.find(question, current) if current else None
+            if found is not None:
+                return orjson.dumps(found)
             await self._cache.load_wanted()
-            found = await self._search.find(question, question.near.model_id, [])
-        return {each.memory.id for each in found}
 
     async def measured(self, questions: Sequence[Question]) -> tuple[list[float], list[set[UUID]]]:
         """Milliseconds of each search, in order of length, and what each found."""
@@ -44,7 +50,11 @@ class KeptSearches:
             began = time.perf_counter()
             found.append(await self.find(question))
             took.append((time.perf_counter() - began) * 1000)
-        return sorted(took), found
+        return sorted(took), [_ids(each) for each in found]
+
+
+def _ids(found: bytes) -> set[UUID]:
+    return {UUID(each["memory"]["id"]) for each in orjson.loads(found)}
 
 
 async def kept_a_second(app_url: str, system_url: str, questions: Sequence[Question]) -> float:
@@ -61,7 +71,7 @@ async def kept_a_second(app_url: str, system_url: str, questions: Sequence[Quest
 
 
 def _replica(app_url: str, system_url: str, questions: list[Question]) -> float:
-    return asyncio.run(_served(app_url, system_url, questions))
+    return uvloop.run(_served(app_url, system_url, questions))
 
 
 async def _served(app_url: str, system_url: str, questions: list[Question]) -> float:
