@@ -95,17 +95,17 @@ class MemoryDoor:
             raise Invalid("the body is nested too deeply") from error
         recorded = await self._gates.admit(call, given)
         if recorded is None:
-            return await self._do(scope, call)
+            return await self._do(scope, call, given)
         return recorded.status, b"".join([chunk async for chunk in recorded.chunks])
 
-    async def _do(self, scope: Mapping[str, Any], call: Call) -> Answer:
+    async def _do(self, scope: Mapping[str, Any], call: Call, body: dict[str, Any]) -> Answer:
         rest = scope["path"].removeprefix(MEMORY).strip("/")
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         match scope["method"], rest:
             case "POST", "":
                 return await self._write(call)
             case "POST", "search":
-                given = _at(call, self._body(call)) | {"agent_id": str(call.holder.agent_id)}
+                given = _at(call, body) | {"agent_id": str(call.holder.agent_id)}
                 asked = _parsed(SearchMemories, given)
                 return 200, await self._memory.search_json(call, asked)
             case "GET", "":

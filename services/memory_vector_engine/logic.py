@@ -21,10 +21,10 @@ from services.contracts.memories import (
     MemoryUsage,
     PatchMemory,
     SearchMemories,
-    SearchResult,
     WriteMemory,
     WrittenMemory,
 )
+from services.memory_vector_engine.answers import Answer
 from services.memory_vector_engine.backfill import Backfill
 from services.memory_vector_engine.drafts import draft_of
 from services.memory_vector_engine.embeddings import Embeddings
@@ -73,7 +73,7 @@ class Memories:
         self._housekeeping = HousekeepingStore(db)
         self._graphs = GraphStore(db)
         warm_store = WarmStore(db)
-        self.warm = WarmCache(warm_store, settings.warm_bytes)
+        self.warm = WarmCache(warm_store, settings.warm_bytes, clock)
         self._warm_store = warm_store
         warm = WarmSearch(warm_store, self.warm, clock)
         self._searcher = Searcher(db, settings, embeddings, sizes, warm, journal, clock)
@@ -88,7 +88,7 @@ class Memories:
         self._changed(org_id, "write", len(written))
         return written
 
-    async def search(self, org_id: UUID, asked: SearchMemories) -> SearchResult:
+    async def search(self, org_id: UUID, asked: SearchMemories) -> Answer:
         """The memories that answer best, and how they were found."""
         result = await self._searcher.search(org_id, asked, await self.backfill.models())
         self._usage.used(org_id, "search", len(result.items))

@@ -4,9 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from services.chassis.auth import TheCaller, TheOrg, only
 from services.chassis.contract import Page
+from services.chassis.quick_route import QuickRoute
 from services.chassis.service import Logic
 from services.contracts.memories import (
     ExportedMemory,
@@ -28,6 +30,7 @@ from services.memory_vector_engine.logic import Memories
 router = APIRouter(
     prefix="/memories",
     tags=["memories"],
+    route_class=QuickRoute,
     dependencies=[only("backend", "agent-gateway", "agent-evolution-engine", "workflow-engine", "cli")],
 )
 TheMemories = Annotated[Memories, Logic(Memories)]
@@ -51,10 +54,11 @@ async def write_memories(
     return await memories.write(org_id, batch.items, caller.actor)
 
 
-@router.post("/search")
-async def search_memories(question: SearchMemories, org_id: TheOrg, memories: TheMemories) -> SearchResult:
+@router.post("/search", response_model=SearchResult)
+async def search_memories(question: SearchMemories, org_id: TheOrg, memories: TheMemories) -> Response:
     """Find memories by meaning and words."""
-    return await memories.search(org_id, question)
+    answer = await memories.search(org_id, question)
+    return Response(answer.json(), media_type="application/json")
 
 
 @router.post("/list")

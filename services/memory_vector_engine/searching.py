@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.chassis.clock import Clock
+from services.chassis.contract import JsonObject
 from services.chassis.database import Database
 from services.chassis.errors import Invalid
 from services.contracts.agent_observability import AgentObservabilityClient
-from services.contracts.memories import SearchMemories, SearchResult, Within
+from services.contracts.memories import FoundMemory, SearchMemories, Within
+from services.memory_vector_engine.answers import Answer
 from services.memory_vector_engine.collection_store import CollectionStore, Size
 from services.memory_vector_engine.embeddings import Embeddings
 from services.memory_vector_engine.faults import EmbeddingFault, UnknownModel
@@ -20,7 +22,7 @@ from services.memory_vector_engine.scopes import collections_meant
 from services.memory_vector_engine.search_store import Near, Question, SearchStore
 from services.memory_vector_engine.settings import MemorySettings
 from services.memory_vector_engine.sizes import Sizes
-from services.memory_vector_engine.warm.finding import WarmSearch
+from services.memory_vector_engine.warm.finding import Current, WarmSearch
 
 # The wire knows milliseconds; what happens within the present one is not yet the past.
 SETTLED = timedelta(milliseconds=2)
@@ -51,7 +53,7 @@ class Searcher:
         self._store = SearchStore(db)
         self._limits = Limits(settings.exact_up_to, settings.graph_from)
 
-    async def search(self, org_id: UUID, asked: SearchMemories, models: Models) -> SearchResult:
+    async def search(self, org_id: UUID, asked: SearchMemories, models: Models) -> Answer:
         """The best answers memory has, by meaning and words or, where that fails, by words."""
         ids = meant(org_id, asked)
         as_of = await self.moment(org_id, asked, ids)
@@ -60,8 +62,8 @@ class Searcher:
             asked.types or asked.tags or asked.metadata or asked.created_after or asked.created_before
         )
         warm = as_of is None and not filtered and self._warm.fits(size.live)
-        (vector, model, fault), terms = await asyncio.gather(
-            self._embedding(asked, models), self._terms(asked, warm)
+        (vector, model, fault), current = await asyncio.gather(
+            self._embedding(asked, models), self._current(org_id, asked, size, models, warm)
         )
         near = None
         if vector is not None and model is not None:
@@ -70,13 +72,12 @@ class Searcher:
         language, candidates = self._settings.language, self._settings.candidates
         question = Question(org_id, asked, ids, size, near, lexical, language, candidates, as_of)
         found = None
-        if warm and (near is None or near.plan != "graph"):
-            serving = near.model_id if near else models.serving.id if models.serving else 0
-            found = await self._warm.find(question, serving, terms)
+        if current is not None and (near is None or _compares(near, current)):
+            found = self._warm.find(question, current)
         if found is None:
-            found = await self._store.find(question)
-        return SearchResult(
-            items=found,
+            found = [_as_json(each) for each in await self._store.find(question)]
+        return Answer(
+            found,
             mode="lexical" if near is None else ("hybrid" if lexical else "vector"),
             plan="none" if near is None else ("history" if as_of is not None else near.plan),
             degraded=fault is not None,
@@ -92,8 +93,13 @@ class Searcher:
         signature = b"" if plan == "exact" else self._rotation.signature(vector)
         return Near(model.id, vector, signature, plan)
 
-    async def _terms(self, asked: SearchMemories, warm: bool) -> list[str]:
-        return await self._warm.terms(self._settings.language, asked.query) if warm else []
+    async def _current(
+        self, org_id: UUID, asked: SearchMemories, size: Size, models: Models, warm: bool
+    ) -> Current | None:
+        if not warm or not size.ids:
+            return None
+        model_id = models.serving.id if models.serving else 0
+        return await self._warm.current(org_id, size.ids, model_id, self._settings.language, asked.query)
 
     async def moment(self, org_id: UUID, within: Within, ids: Sequence[UUID] | None) -> datetime | None:
         """The moment in the past that is meant, once nothing can change it any more; null: the present."""
@@ -127,6 +133,14 @@ class Searcher:
             except EmbeddingFault as found:
                 fault = found
         return None, None, fault or EmbeddingFault("nothing has been embedded yet")
+
+
+def _compares(near: Near, current: Current) -> bool:
+    return near.plan != "graph" and near.model_id == current.model_id
+
+
+def _as_json(found: FoundMemory) -> JsonObject:
+    return found.model_dump(mode="json")
 
 
 def meant(org_id: UUID, within: Within) -> list[UUID] | None:

@@ -126,7 +126,10 @@ class MemoryTools:
             case "remember":
                 return _plain(await self._remember(order, whose))
             case "search":
-                return _plain(await memory.search(order.call, _parsed(SearchMemories, whose)))
+                found: Json = orjson.loads(
+                    await memory.search_json(order.call, _parsed(SearchMemories, whose))
+                )
+                return found
             case "list":
                 return _plain(await memory.listed(order.call, _parsed(ListMemories, whose)))
             case "get":

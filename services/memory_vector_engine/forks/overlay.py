@@ -24,6 +24,7 @@ from services.contracts.memories import (
     WrittenMemory,
 )
 from services.contracts.memory_forks import MemoryChange, Promoted
+from services.memory_vector_engine.answers import Answer
 from services.memory_vector_engine.backfill import Backfill
 from services.memory_vector_engine.drafts import changes, draft_of, first_version, next_version
 from services.memory_vector_engine.embeddings import Embeddings
@@ -44,7 +45,7 @@ class Memories(Protocol):
     async def write(self, org_id: UUID, memories: Sequence[WriteMemory], actor: str) -> list[WrittenMemory]:
         """Remember several things."""
 
-    async def search(self, org_id: UUID, asked: SearchMemories) -> SearchResult:
+    async def search(self, org_id: UUID, asked: SearchMemories) -> Answer:
         """The memories that answer best."""
 
     async def page(self, org_id: UUID, asked: ListMemories) -> Page[Memory]:
@@ -102,7 +103,7 @@ class Overlay:
         rows = await self._store.rows(org_id, fork_id)
         hidden = {row["memory_id"] for row in rows}
         more = min(100, asked.limit + len(hidden))
-        base = await self._memories.search(org_id, asked.model_copy(update={"limit": more}))
+        base = (await self._memories.search(org_id, asked.model_copy(update={"limit": more}))).result()
         shown = base.model_copy(
             update={"items": [each for each in base.items if each.memory.id not in hidden]}
         )

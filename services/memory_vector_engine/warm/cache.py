@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from services.chassis.clock import Clock
 from services.memory_vector_engine.warm.kept import Kept
 from services.memory_vector_engine.warm.store import WarmStore
 
@@ -16,13 +17,17 @@ Key = tuple[UUID, UUID, int]
 MOST_WANTED = 256
 # An embedding at half precision, its signature, and some words.
 EACH_BYTES = 4_096
+# What turned out too large is read in vain only once in so long.
+TOO_LARGE_SECONDS, MOST_TOO_LARGE = 3_600.0, 1_000
 
 
 class WarmCache:
     """Collections by organisation, collection and model; the least lately asked for leave first."""
 
-    def __init__(self, store: WarmStore, most_bytes: int) -> None:
+    def __init__(self, store: WarmStore, most_bytes: int, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+        self._too_large: OrderedDict[Key, float] = OrderedDict()
         self._most_bytes = most_bytes
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._bytes = 0
@@ -39,7 +44,7 @@ class WarmCache:
         missing = [key for key in keys if key not in self._kept]
         if missing:
             for key in missing:
-                if len(self._wanted) < MOST_WANTED:
+                if len(self._wanted) < MOST_WANTED and not self._is_too_large(key):
                     self._wanted[key] = None
                     self.wake.set()
             return None
@@ -55,6 +60,9 @@ class WarmCache:
             return
         if kept.bytes > self._most_bytes / 2:
             self.drop(kept)
+            self._too_large[_key(kept)] = self._clock.monotonic() + TOO_LARGE_SECONDS
+            if len(self._too_large) > MOST_TOO_LARGE:
+                self._too_large.popitem(last=False)
             return
         self._bytes += kept.bytes - (before.bytes if before else 0)
         self._kept[key] = kept
@@ -67,6 +75,9 @@ class WarmCache:
         """Forget a collection; the next search of it has it read anew."""
         left = self._kept.pop(_key(kept), None)
         self._bytes -= left.bytes if left else 0
+
+    def _is_too_large(self, key: Key) -> bool:
+        return self._too_large.get(key, 0.0) > self._clock.monotonic()
 
     @property
     def wanted(self) -> bool:

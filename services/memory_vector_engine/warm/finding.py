@@ -1,73 +1,80 @@
 """A search of collections that are kept; null wherever the store itself has to be asked instead."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
+
+from orjson import Fragment
 
 from services.chassis.clock import Clock
-from services.contracts.memories import Explained, FoundMemory
-from services.memory_vector_engine.reading_store import memory_from
-from services.memory_vector_engine.search_store import MOST_TERMS, Question
+from services.chassis.contract import JsonObject
+from services.memory_vector_engine.search_store import Question
 from services.memory_vector_engine.warm.cache import WarmCache
 from services.memory_vector_engine.warm.kept import Kept
-from services.memory_vector_engine.warm.part import Mask
+from services.memory_vector_engine.warm.part import Mask, Part
 from services.memory_vector_engine.warm.ranking import Ranked, Spot, matched, rank
 from services.memory_vector_engine.warm.store import WarmStore
 
 # So far the clocks of this process and of the store may be apart where memories are about to expire.
 APART = timedelta(seconds=5)
 TRIES = 3
-MOST_TEXTS = 2_000
+
+
+@dataclass(frozen=True)
+class Current:
+    """Collections as the store had them at a moment of this search, and the words of its question."""
+
+    kept: Sequence[Kept]
+    at: datetime
+    terms: list[str]
+
+    @property
+    def model_id(self) -> int:
+        """Whose embeddings these are."""
+        return self.kept[0].model_id
 
 
 class WarmSearch:
-    """Ranks what is kept, and has the store confirm it."""
+    """Ranks what is kept, once the store has confirmed it."""
 
     def __init__(self, store: WarmStore, cache: WarmCache, clock: Clock) -> None:
         self._store = store
         self._cache = cache
         self._clock = clock
-        self._terms: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
-
-    async def terms(self, language: str, text: str) -> list[str]:
-        """The words of a question; what a text says never changes."""
-        key = (language, text)
-        known = self._terms.get(key)
-        if known is None:
-            known = self._terms[key] = await self._store.terms(language, text, MOST_TERMS)
-            if len(self._terms) > MOST_TEXTS:
-                self._terms.popitem(last=False)
-        return known
 
     def fits(self, memories: int) -> bool:
         """Whether a search among so many memories can be answered from here."""
         return self._cache.fits(memories)
 
-    async def find(self, question: Question, model_id: int, terms: Sequence[str]) -> list[FoundMemory] | None:
-        """What the store would find, best first; null when something needed is not kept."""
+    async def current(
+        self, org_id: UUID, ids: Sequence[UUID], model_id: int, language: str, text: str
+    ) -> Current | None:
+        """Collections as they are now, what changed included; null when they are not kept."""
         for _ in range(TRIES):
-            kept = self._cache.get(question.org_id, question.size.ids, model_id)
+            kept = self._cache.get(org_id, ids, model_id)
             if kept is None:
                 return None
-            now = self._clock.now()
-            masks = _masks(kept, now)
-            if masks is None:
-                return None
-            parts = [part for each in kept for part in each.parts]
-            ranked = rank(question, parts, masks, terms, now.timestamp())
-            said = await self._store.confirm(question.org_id, kept, [one.id for one in ranked])
+            said = await self._store.check(kept, language, text)
             sure = all(each.seen.leads_to(said.seen) for each in kept)
             if sure and not said.stale:
-                if len(said.rows) < len(ranked) or (_ends(kept) and abs(said.seen.at - now) > APART):
-                    return None
                 for each in kept:
                     self._cache.put(replace(each, seen=said.seen))
-                words = matched(terms, parts, [one.spot for one in ranked]) if question.lexical else {}
-                return [_found(one, said.rows, words) for one in ranked]
+                return Current(kept, said.seen.at, said.terms)
             if not await self._caught_up(kept, sure):
                 return None
         return None
+
+    def find(self, question: Question, current: Current) -> list[JsonObject] | None:
+        """What the store would find as JSON, best first; null when only its clock can say."""
+        now = self._clock.now()
+        masks = _masks(current.kept, now)
+        if masks is None or (_ends(current.kept) and abs(current.at - now) > APART):
+            return None
+        parts = [part for each in current.kept for part in each.parts]
+        ranked = rank(question, parts, masks, current.terms, now.timestamp())
+        words = matched(current.terms, parts, [one.spot for one in ranked]) if question.lexical else {}
+        return [_found(one, parts, words) for one in ranked]
 
     async def _caught_up(self, kept: Sequence[Kept], sure: bool) -> bool:
         """Read what changed; a collection that changed too much is dropped, to be read anew."""
@@ -99,14 +106,18 @@ def _masks(kept: Sequence[Kept], now: datetime) -> list[Mask] | None:
     return masks
 
 
-def _found(one: Ranked, rows: dict, words: dict[Spot, list[str]]) -> FoundMemory:  # type: ignore[type-arg]
-    explained = Explained(
-        vector_rank=one.vector_rank,
-        similarity=one.similarity,
-        lexical_rank=one.lexical_rank,
-        bm25=one.bm25,
-        matched_terms=words.get(one.spot, []) if one.lexical_rank is not None else [],
-        importance_factor=one.importance_factor,
-        age_factor=one.age_factor,
-    )
-    return FoundMemory(memory=memory_from(rows[one.id]), score=one.score, explained=explained)
+def _found(one: Ranked, parts: Sequence[Part], words: dict[Spot, list[str]]) -> JsonObject:
+    number, place = one.spot
+    return {
+        "memory": Fragment(parts[number].memories[place]),
+        "score": one.score,
+        "explained": {
+            "vector_rank": one.vector_rank,
+            "similarity": one.similarity,
+            "lexical_rank": one.lexical_rank,
+            "bm25": one.bm25,
+            "matched_terms": words.get(one.spot, []) if one.lexical_rank is not None else [],
+            "importance_factor": one.importance_factor,
+            "age_factor": one.age_factor,
+        },
+    }

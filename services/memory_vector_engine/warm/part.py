@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.chassis.database import Row
 from services.contracts.memories import DIMENSIONS
+from services.memory_vector_engine.reading_store import memory_from
 
 Places = NDArray[np.int32]
 Numbers = NDArray[np.float64]
@@ -25,9 +26,16 @@ POSTING_BYTES, TERM_BYTES, MEMORY_BYTES = 8, 300, 200
 
 @dataclass(frozen=True)
 class Part:
-    """Memories in the order of their ids; `embedded` says which of them the rows of `vectors` belong to."""
+    """
+    Memories in the order of their ids, each as the JSON it is answered as.
+
+    `order` has the two halves of each id, which compare as ids do; `embedded` says which memories the rows of
+    `vectors` belong to.
+    """
 
     ids: list[UUID]
+    memories: list[bytes]
+    order: NDArray[np.uint64]
     words: Numbers
     importance: Numbers
     created: Numbers
@@ -53,7 +61,7 @@ class Part:
         """About how much memory this takes."""
         arrays = self.vectors.nbytes + self.signatures.nbytes
         postings = sum(TERM_BYTES + POSTING_BYTES * len(places) for places, _ in self.postings.values())
-        return arrays + postings + MEMORY_BYTES * len(self.ids)
+        return arrays + postings + MEMORY_BYTES * len(self.ids) + sum(map(len, self.memories))
 
 
 def part_of(memories: Sequence[Row], postings: Sequence[Row], *, halves: bool) -> Part:
@@ -64,8 +72,11 @@ def part_of(memories: Sequence[Row], postings: Sequence[Row], *, halves: bool) -
     vectors = stored.astype(np.float32)
     signs = b"".join(memories[place]["signature"].bytes for place in embedded)
     signatures = np.frombuffer(signs, dtype=np.uint64).reshape(len(embedded), SIGNATURE_WORDS)
+    ids = [row["id"] for row in memories]
     return Part(
-        [row["id"] for row in memories],
+        ids,
+        [memory_from(row).model_dump_json().encode() for row in memories],
+        _order(ids),
         np.array([row["words"] for row in memories], dtype=np.float64),
         np.array([row["importance"] for row in memories], dtype=np.float64),
         np.array([row["created_at"].timestamp() for row in memories], dtype=np.float64),
@@ -111,6 +122,8 @@ def joined(parts: Sequence[Part], living: Sequence[Mask]) -> Part:
     chosen = list(zip(parts, rows, strict=True))
     return Part(
         [part.ids[place] for part, kept in pairs for place in kept],
+        [part.memories[place] for part, kept in pairs for place in kept],
+        np.concatenate([part.order[kept] for part, kept in pairs]),
         np.concatenate([part.words[kept] for part, kept in pairs]),
         np.concatenate([part.importance[kept] for part, kept in pairs]),
         np.concatenate([part.created[kept] for part, kept in pairs]),
@@ -121,6 +134,11 @@ def joined(parts: Sequence[Part], living: Sequence[Mask]) -> Part:
         np.ascontiguousarray(np.concatenate([part.signatures[:, row] for part, row in chosen], axis=1)),
         postings,
     )
+
+
+def _order(ids: Sequence[UUID]) -> NDArray[np.uint64]:
+    halves = np.frombuffer(b"".join(each.bytes for each in ids), dtype=">u8")
+    return halves.astype(np.uint64).reshape(len(ids), 2)
 
 
 def _end(moment: datetime | None) -> float:

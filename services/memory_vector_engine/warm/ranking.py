@@ -4,9 +4,11 @@ The two rankings over parts, and their fusion, by the same formulas as the state
 A memory is named by its part and its place there. Nothing here reads a clock or a store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from math import log
+from operator import attrgetter
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,88 +17,106 @@ from services.memory_vector_engine.search_store import Near, Question
 from services.memory_vector_engine.warm.part import Mask, Numbers, Part, Places
 
 DAY_SECONDS = 86_400
-FARTHEST = np.iinfo(np.uint16).max
 
 Spot = tuple[int, int]
+Rows = NDArray[np.intp]
+Codes = NDArray[np.int64]
+Value = TypeVar("Value", np.float64, np.uint64)
 
 
 @dataclass(slots=True)
 class Ranked:
-    """A memory that one ranking or both found."""
+    """A memory that one ranking or both found, and what its score is made of."""
 
-    id: UUID
     spot: Spot
-    vector_rank: int | None = None
-    similarity: float | None = None
-    lexical_rank: int | None = None
-    bm25: float | None = None
-    fused: float = 0.0
-    importance_factor: float = 1.0
-    age_factor: float = 1.0
+    score: float
+    vector_rank: int | None
+    similarity: float | None
+    lexical_rank: int | None
+    bm25: float | None
+    importance_factor: float
+    age_factor: float
 
-    @property
-    def score(self) -> float:
-        """What the answer is ordered by."""
-        return self.fused * self.importance_factor * self.age_factor
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best of one part by one ranking, in no order."""
+
+    part: int
+    places: Places | Rows
+    values: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best of all parts by one ranking, best first; a code names a memory by its part and its place."""
+
+    codes: Codes
+    values: Numbers
+
+
+NOTHING = Ranking(np.empty(0, dtype=np.int64), np.empty(0))
+PLACE_BITS = 32
 
 
 def rank(
     question: Question, parts: Sequence[Part], living: Sequence[Mask], terms: Sequence[str], now: float
 ) -> list[Ranked]:
     """The best memories, best first, at a moment in seconds; `living` says which places count."""
-    found: dict[Spot, Ranked] = {}
-    size = question.size
-    vector_weight = size.vector_weight if question.lexical and question.near else float(not question.lexical)
-    weights = vector_weight, 1 - vector_weight
+    size, pool = question.size, question.pool
+    near = said = NOTHING
     if question.near is not None:
-        near = nearest(question.near, parts, living, question.pool, question.candidates)
-        for place, (similarity, spot) in enumerate(_ordered(near, parts, question.pool), 1):
-            one = found[spot] = _ranked(parts, spot)
-            one.vector_rank, one.similarity = place, similarity
-            one.fused += weights[0] / (size.rank_constant + place)
+        near = _ranking(nearest(question.near, parts, living, pool, question.candidates), parts, pool)
     if question.lexical:
-        said = bm25(terms, parts, living, float(size.live), size.mean_words, question.pool)
-        for place, (score, spot) in enumerate(_ordered(said, parts, question.pool), 1):
-            one = found.get(spot) or found.setdefault(spot, _ranked(parts, spot))
-            one.lexical_rank, one.bm25 = place, score
-            one.fused += weights[1] / (size.rank_constant + place)
-    half_life = question.asked.half_life_days
-    for (part, place), one in found.items():
-        one.fused *= size.rank_constant + 1
-        one.importance_factor = 0.95 + 0.05 * float(parts[part].importance[place])
-        if half_life is not None:
-            age = (now - float(parts[part].created[place])) / DAY_SECONDS
-            one.age_factor = 0.5 ** (age / half_life)
-    best = sorted(found.values(), key=lambda one: (one.score, one.id), reverse=True)
-    return best[: question.asked.limit]
+        said = _ranking(bm25(terms, parts, living, float(size.live), size.mean_words, pool), parts, pool)
+    weight = size.vector_weight if question.lexical and question.near else float(not question.lexical)
+    ranks = [np.arange(1, len(leg.codes) + 1) for leg in (near, said)]
+    worth = [
+        share / (size.rank_constant + rank) for share, rank in zip((weight, 1 - weight), ranks, strict=True)
+    ]
+    codes, where = np.unique(np.concatenate([near.codes, said.codes]), return_inverse=True)
+    fused = np.bincount(where, np.concatenate(worth), len(codes)) * (size.rank_constant + 1)
+    owners, places = codes >> PLACE_BITS, codes & (2**PLACE_BITS - 1)
+    important = 0.95 + 0.05 * _of(parts, owners, places, _importance)
+    age = np.ones(len(codes))
+    if question.asked.half_life_days is not None:
+        days = (now - _of(parts, owners, places, _created)) / DAY_SECONDS
+        age = 0.5 ** (days / question.asked.half_life_days)
+    score = fused * important * age
+    best = _in_order(score, _of(parts, owners, places, _order))[: question.asked.limit]
+    nearness, saying = _by_code(near, codes[best]), _by_code(said, codes[best])
+    columns = [column[best].tolist() for column in (owners, places, score, important, age)]
+    return [
+        Ranked((owner, place), total, near_rank, similarity, said_rank, bm25_score, factor, older)
+        for owner, place, total, factor, older, (near_rank, similarity), (said_rank, bm25_score) in zip(
+            *columns, nearness, saying, strict=True
+        )
+    ]
 
 
 def nearest(
     near: Near, parts: Sequence[Part], living: Sequence[Mask], pool: int, candidates: int
-) -> list[tuple[float, Spot]]:
+) -> list[Found]:
     """The nearest embeddings of each part; by signatures first when that is the plan."""
     # Compared as stored, at half precision.
     query = near.vector.astype(np.float16).astype(np.float32)
     query = query / np.linalg.norm(query)
     found = []
     for number, (part, alive) in enumerate(zip(parts, living, strict=True)):
-        rows = None
-        counts = alive[part.embedded]
+        counts = None if alive.all() else alive[part.embedded]
+        vectors, lengths, embedded = part.vectors, part.lengths, part.embedded
         if near.plan != "exact":
-            most = max(candidates, 2 * pool)
-            rows = _highest(-_distances(part, near.signature, counts).astype(np.int32), most)
-            rows = rows[counts[rows]]
-        vectors = part.vectors if rows is None else part.vectors[rows]
-        lengths = part.lengths if rows is None else part.lengths[rows]
+            rows = _fewest_bits(part, counts, near.signature, max(candidates, 2 * pool))
+            vectors, lengths, embedded = vectors[rows], lengths[rows], embedded[rows]
+            counts = None if counts is None else counts[rows]
         # Row by row, for a product of matrix and vector would start threads.
         similarity = np.vecdot(vectors.astype(np.float32, copy=False), query) / lengths
-        if rows is None:
+        if counts is not None:
             similarity[~counts] = -np.inf
-        for chosen in _highest(similarity, pool).tolist():
-            value = float(similarity[chosen])
-            if value > -np.inf:
-                place = int(part.embedded[chosen if rows is None else rows[chosen]])
-                found.append((value, (number, place)))
+        chosen = _highest(similarity, pool)
+        if counts is not None:
+            chosen = chosen[counts[chosen]]
+        found.append(Found(number, embedded[chosen], similarity[chosen].astype(np.float64)))
     return found
 
 
@@ -107,7 +127,7 @@ def bm25(
     memories: float,
     mean_words: float,
     pool: int,
-) -> list[tuple[float, Spot]]:
+) -> list[Found]:
     """The memories of each part that say the words best."""
     held = [{term: part.postings[term] for term in terms if term in part.postings} for part in parts]
     counts = dict.fromkeys(terms, 0)
@@ -116,7 +136,7 @@ def bm25(
         for term, (places, _) in postings.items():
             counts[term] += len(places) if whole else int(alive[places].sum())
     weight = {
-        term: float(np.log(1 + (max(memories, count) - count + 0.5) / (count + 0.5)))
+        term: log(1 + (max(memories, count) - count + 0.5) / (count + 0.5))
         for term, count in counts.items()
         if count
     }
@@ -126,9 +146,9 @@ def bm25(
         if scores is None:
             continue
         scores[~alive] = 0
-        for place in _highest(scores, pool).tolist():
-            if scores[place] > 0:
-                found.append((float(scores[place]), (number, place)))
+        said = np.flatnonzero(scores)
+        chosen = said[_highest(scores[said], pool)]
+        found.append(Found(number, chosen, scores[chosen]))
     return found
 
 
@@ -162,25 +182,63 @@ def _scores(
     return np.bincount(places, weights=worth, minlength=len(part.ids)).astype(np.float64, copy=False)
 
 
-def _distances(part: Part, signature: bytes, counts: Mask) -> NDArray[np.uint16]:
-    """How many bits of each signature differ; what does not count is farthest."""
-    total = np.zeros(len(part.embedded), dtype=np.uint16)
+def _fewest_bits(part: Part, counts: Mask | None, signature: bytes, most: int) -> Rows:
+    """The rows whose signatures differ least; those that do not count come last."""
+    different = np.empty(part.signatures.shape[1], dtype=np.uint64)
+    bits = np.empty(len(different), dtype=np.uint8)
+    total = np.zeros(len(different), dtype=np.int16)
     for column, word in zip(part.signatures, np.frombuffer(signature, dtype=np.uint64), strict=True):
-        total += np.bitwise_count(column ^ word)
-    total[~counts] = FARTHEST
-    return total
+        np.bitwise_xor(column, word, out=different)
+        np.subtract(total, np.bitwise_count(different, out=bits), out=total)
+    if counts is not None:
+        total[~counts] = np.iinfo(np.int16).min
+    return _highest(total, most)
 
 
-def _highest(values: NDArray[np.generic], most: int) -> NDArray[np.intp]:
+def _highest(values: NDArray[np.generic], most: int) -> Rows:
     if len(values) <= most:
         return np.arange(len(values))
     return np.argpartition(values, len(values) - most)[len(values) - most :]
 
 
-def _ordered(found: list[tuple[float, Spot]], parts: Sequence[Part], pool: int) -> list[tuple[float, Spot]]:
-    found.sort(key=lambda each: (each[0], parts[each[1][0]].ids[each[1][1]]), reverse=True)
-    return found[:pool]
+def _ranking(found: Sequence[Found], parts: Sequence[Part], pool: int) -> Ranking:
+    """The best of all parts; of equal ones the newest, which has the highest id, is first."""
+    if not found:
+        return NOTHING
+    owners = np.repeat([each.part for each in found], [len(each.places) for each in found])
+    places = np.concatenate([each.places for each in found])
+    values = np.concatenate([each.values for each in found])
+    best = _in_order(values, _of(parts, owners, places, _order))[:pool]
+    return Ranking((owners[best] << PLACE_BITS) | places[best], values[best])
 
 
-def _ranked(parts: Sequence[Part], spot: Spot) -> Ranked:
-    return Ranked(parts[spot[0]].ids[spot[1]], spot)
+def _in_order(values: Numbers, ids: NDArray[np.uint64]) -> Rows:
+    return np.lexsort((ids[:, 1], ids[:, 0], values))[::-1]
+
+
+def _of(
+    parts: Sequence[Part], owners: Codes, places: Codes, values: Callable[[Part], NDArray[Value]]
+) -> NDArray[Value]:
+    """What the parts have at these places."""
+    if len(parts) == 1:
+        return values(parts[0])[places]
+    found = [values(part)[places[owners == number]] for number, part in enumerate(parts)]
+    together = np.concatenate(found)
+    together[np.argsort(owners, kind="stable")] = together.copy()
+    return together
+
+
+def _by_code(ranking: Ranking, codes: Codes) -> list[tuple[int | None, float | None]]:
+    """The ranks and values of some memories; null for those that the ranking has not."""
+    known = {
+        code: (rank, value)
+        for rank, (code, value) in enumerate(
+            zip(ranking.codes.tolist(), ranking.values.tolist(), strict=True), 1
+        )
+    }
+    return [known.get(code, (None, None)) for code in codes.tolist()]
+
+
+_importance = attrgetter("importance")
+_created = attrgetter("created")
+_order = attrgetter("order")

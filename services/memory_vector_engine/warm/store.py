@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.chassis.database import Connection, Database, Row
-from services.memory_vector_engine.search_store import ONE_PLAN
+from services.chassis.database import Connection, Database
+from services.memory_vector_engine.search_store import MOST_TERMS, ONE_PLAN
 from services.memory_vector_engine.warm.kept import Kept, Seen, changed, kept_of
 from services.memory_vector_engine.warm.part import part_of
 
@@ -24,8 +24,7 @@ WHERE org_id = $1 AND collection_id = $2 AND xid >= pg_snapshot_xmin($3::text::p
 """
 
 _MEMORIES = """
-SELECT m.id, m.words, m.importance, m.created_at, m.expires_at, v.signature,
-       halfvec_send(v.embedding) AS embedding
+SELECT m.*, v.signature, halfvec_send(v.embedding) AS embedding
 FROM memories m LEFT JOIN LATERAL (SELECT * FROM memory_vectors v
     WHERE v.org_id = m.org_id AND v.memory_id = m.id AND v.model_id = $3 OFFSET 0) v ON true
 WHERE m.org_id = $1 AND m.collection_id = $2 AND m.valid_to IS NULL {which} ORDER BY m.id
@@ -51,16 +50,16 @@ SELECT u.lexeme AS term, array_agg(p.place ORDER BY p.place) AS places,
 FROM places p, unnest(to_tsvector(p.language, p.content)) u GROUP BY u.lexeme
 """
 
-_CONFIRM = "SELECT stale, snapshot, at, server, (memory).* FROM confirm_memories($1, $2, $3, $4)"
+_CHECK = "SELECT * FROM check_memories($1, $2, $3, $4::text::regconfig, $5)"
 
 
 @dataclass(frozen=True)
-class Confirmed:
-    """The store's word: what was seen, whether something had changed by then, and the rows found."""
+class Checked:
+    """The store's word: what was seen, whether something had changed by then, and the words of a question."""
 
     seen: Seen
     stale: bool
-    rows: dict[UUID, Row]
+    terms: list[str]
 
 
 class WarmStore:
@@ -97,29 +96,18 @@ class WarmStore:
         halves = len(kept.parts[0].ids) > HALVES_FROM
         return changed(kept, ids, part_of(memories, postings, halves=halves), seen)
 
-    async def confirm(self, org_id: UUID, kept: Sequence[Kept], found: Sequence[UUID]) -> Confirmed:
-        """The memories found, unless something changed since the collections were read."""
-        rows = await self._db.fetch_as_tenant(
-            _CONFIRM,
-            org_id,
+    async def check(self, kept: Sequence[Kept], language: str, text: str) -> Checked:
+        """Whether anything changed since the collections were read, and the words of a text."""
+        (row,) = await self._db.fetch_as_tenant(
+            _CHECK,
+            kept[0].org_id,
             [each.collection_id for each in kept],
             [each.seen.snapshot for each in kept],
-            found,
-        )
-        first = rows[0]
-        seen = Seen(first["snapshot"], first["at"], first["server"])
-        return Confirmed(seen, first["stale"], {row["id"]: row for row in rows if row["id"] is not None})
-
-    async def terms(self, language: str, text: str, most: int) -> list[str]:
-        """The words of a question, as postings hold them."""
-        row = await self._db.fetchrow(
-            "SELECT (tsvector_to_array(to_tsvector($1::text::regconfig, $2)))[1:$3] AS terms",
             language,
             text,
-            most,
         )
-        assert row is not None
-        return list(row["terms"] or [])
+        seen = Seen(row["snapshot"], row["at"], row["server"])
+        return Checked(seen, row["stale"], (row["terms"] or [])[:MOST_TERMS])
 
     async def forget_changes(self) -> None:
         """Delete changes that nobody asks for any more."""
