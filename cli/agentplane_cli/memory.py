@@ -24,6 +24,10 @@ Thread = Annotated[str | None, typer.Option("--thread", help="And of this thread
 User = Annotated[str | None, typer.Option("--user", help="And what is remembered of this user.")]
 Type = Annotated[str | None, typer.Option("--type", help="episodic, semantic, procedural or working.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")]
+Moment = Annotated[str | None, typer.Option(help="Memory as it was at this moment.")]
+Step = Annotated[
+    str | None, typer.Option(metavar="EXECUTION:STEP", help="Memory as it was when this step began.")
+]
 BATCH = 200
 EXPORTED = "import takes what `agentplane memory export` wrote"
 
@@ -72,14 +76,16 @@ def search(
     user: User = None,
     kind: Type = None,
     tag: Tags = None,
-    as_of: Annotated[str | None, typer.Option(help="Memory as it was at this moment.")] = None,
+    as_of: Moment = None,
+    as_of_step: Step = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     output: Output = Format.TABLE,
 ) -> None:
     """Find memories by meaning and words."""
     api = connect(context)
     named: dict[str, Any] = {"agent_id": _agent_id(api, agent), "thread_id": thread, "user_id": user}
-    found = api.get("/memory/search", q=query, type=kind, tag=tag, as_of=as_of, limit=limit, **named)
+    named |= {"as_of": as_of, **_step(as_of_step)}
+    found = api.get("/memory/search", q=query, type=kind, tag=tag, limit=limit, **named)
     if output is Format.JSON:
         show_json(found)
         return
@@ -106,14 +112,16 @@ def list_memories(
     user: User = None,
     kind: Type = None,
     tag: Tags = None,
-    as_of: Annotated[str | None, typer.Option(help="Memory as it was at this moment.")] = None,
+    as_of: Moment = None,
+    as_of_step: Step = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     output: Output = Format.TABLE,
 ) -> None:
     """List memories, newest first."""
     api = connect(context)
     named: dict[str, Any] = {"agent_id": _agent_id(api, agent), "thread_id": thread, "user_id": user}
-    items = api.pages("/memory", limit, type=kind, tag=tag, as_of=as_of, **named)
+    named |= {"as_of": as_of, **_step(as_of_step)}
+    items = api.pages("/memory", limit, type=kind, tag=tag, **named)
     show_list(
         items,
         ("ID", "TYPE", "SCOPE", "AGE", "EXPIRES", "TAGS", "MEMORY"),
@@ -187,6 +195,13 @@ def import_memories(
         done = api.post("/memory/import", {"items": items[start : start + BATCH], "agent_id": agent_id})
         totals = {name: total + done[name] for name, total in totals.items()}
     say(", ".join(f"{number} {name}" for name, number in totals.items()))
+
+
+def _step(named: str | None) -> dict[str, Any]:
+    execution, _, seq = (named or "").partition(":")
+    if named is not None and not seq.isdigit():
+        raise Explained("a step is named as EXECUTION:STEP", Exit.USAGE, hint="--as-of-step EXECUTION:7")
+    return {"as_of_execution": execution, "as_of_seq": seq} if named else {}
 
 
 def _exported(file: Path) -> list[Any]:

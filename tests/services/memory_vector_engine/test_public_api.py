@@ -128,6 +128,10 @@ async def test_the_command_adds_searches_lists_and_removes(platform: TestPlatfor
     found = await person.types("memory", "search", "when does the office close?", "--agent", "helper")
     assert memory_id in found.out
     assert "by words only" in found.error
+    misnamed = await person.types("memory", "search", "office", "--as-of-step", "the first")
+    assert (misnamed.code, "EXECUTION:STEP" in misnamed.error) == (2, True)
+    unknown = await person.types("memory", "list", "--as-of-step", f"{memory_id}:1")
+    assert "has no step 1" in unknown.error
     listed = await person.types("memory", "list", "-o", "json")
     assert [each["id"] for each in listed.json] == [memory_id]
     # A line separator is no end of a line of the export.
