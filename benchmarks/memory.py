@@ -25,6 +25,7 @@ from benchmarks.memory_load import searches_a_second
 from benchmarks.memory_whole import whole_figures
 from benchmarks.report import Report, publish
 from services.chassis.database import Database
+from services.chassis.footprint import settle
 from services.chassis.ids import new_id
 from services.contracts.memories import SearchMemories, WriteMemory
 from services.embedded.postgres import DATABASE
@@ -94,6 +95,8 @@ class StoreBench:
         self._model = await self._admin.fetchval("SELECT id FROM memory_models")
         await self._admin.execute("VACUUM ANALYZE memory_vectors")
         await self._admin.execute("ANALYZE memories")
+        # The product tells the allocator and the collector the same before it serves.
+        settle()
         one, two, five, large = (self._of_size(size) for size in (1_000, 2_000, 5_000, 20_000))
         for agent, goal in ((one, 1.0), (two, None), (five, None), (large, 5.0)):
             await self._size(agent, goal)

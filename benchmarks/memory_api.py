@@ -25,6 +25,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.api import ROOT, installation, process
+from benchmarks.memory_floor import floor_figures
 from benchmarks.report import Report, publish
 from services.assembly import PORTS
 from services.chassis.client import HttpTransport
@@ -33,6 +34,7 @@ from services.chassis.ids import new_id
 from services.contracts.agent_gateway import AgentGatewayClient, IssueKey
 from services.contracts.memories import WriteMemory
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
+from services.embedded.postgres import DATABASE
 from services.embedded.stores import Stores
 from services.embedded.testing import TestRun, free_port, migrate
 
@@ -113,6 +115,7 @@ async def api_figures(report: Report, stores: Stores) -> None:
     async with Endpoint([*texts, *queries]).running() as endpoint:
         ours = await Ours(stores, endpoint.url).measure(texts, warm, alone, together)
         _note(report, "through the gateway, 1,000 memories", ours)
+        await floor_figures(report, endpoint.url, stores.postgres.superuser_url(DATABASE), alone)
         if os.environ.get("AGENTPLANE_BENCH_MEM0") == "0":
             report.note("mem0 was left out: AGENTPLANE_BENCH_MEM0=0.")
             return

@@ -12,6 +12,7 @@ import uvloop
 
 from services.chassis.clock import Clock
 from services.chassis.database import Database
+from services.chassis.footprint import settle
 from services.memory_vector_engine.search_store import Question
 from services.memory_vector_engine.warm.cache import WarmCache
 from services.memory_vector_engine.warm.finding import WarmSearch
@@ -78,6 +79,7 @@ async def _served(app_url: str, system_url: str, questions: list[Question]) -> f
     db = await Database.open(app_url, system_url, CLIENTS)
     searches = KeptSearches(db)
     await searches.measured(questions[:20])
+    settle()
     ends = time.perf_counter() + SECONDS
 
     async def client() -> int:
