@@ -15,6 +15,7 @@ import structlog
 from services.chassis import __version__
 from services.chassis.clock import Clock
 from services.chassis.errors import PlatformError
+from services.chassis.latency import Latency
 from services.chassis.resources import Resources
 from services.chassis.runner import Running
 from services.chassis.service import Service
@@ -64,6 +65,7 @@ async def register(running: Running) -> None:
     started_at = clock.now()
     brain = Resources(_speaker(running), running.shared).client(ControlBrainClient)
     replica = f"{running.platform.process}-{os.getpid()}"
+    latencies = {name: Latency(running.resources[name].metrics.request_seconds) for name in running.services}
     while True:
         beats = [
             Heartbeat(
@@ -74,6 +76,8 @@ async def register(running: Running) -> None:
                 pid=os.getpid(),
                 process=running.platform.process,
                 started_at=started_at,
+                # null where nothing was answered since the heartbeat before
+                details={"latency_ms": latencies[name].median_ms()},
             )
             for name in running.services
         ]

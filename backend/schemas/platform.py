@@ -25,6 +25,11 @@ class ServiceRow(Contract):
     replicas: int = 0
     started_at: Timestamp | None = None
     last_heartbeat_at: Timestamp | None = None
+    latency_ms: float | None = Field(
+        None,
+        description="of a service: the median time of its answers in the 10 s before its last heartbeat; of a"
+        " store: of one question now; null where nothing was answered",
+    )
 
 
 class Services(Contract):

@@ -1,5 +1,6 @@
 """All parts of the platform and how they stand, as `agentplane status` and the dashboard show them."""
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -76,6 +77,7 @@ class ServiceTable:
         return row.model_copy(update={"reason": silence or "it has not registered"})
 
     async def _store_row(self, row: ServiceRow) -> ServiceRow:
+        began = time.perf_counter()
         try:
             if row.name == "postgres":
                 await self._db.fetchrow("SELECT 1")
@@ -85,7 +87,9 @@ class ServiceTable:
                 raise OSError("not connected")
         except (PlatformError, asyncpg.PostgresError, CacheError, OSError) as error:
             return row.model_copy(update={"state": "unhealthy", "reason": f"does not answer: {error}"[:200]})
-        return row.model_copy(update={"state": "healthy", "replicas": 1})
+        # Of NATS only is known that it is connected.
+        latency = None if row.name == "nats" else round((time.perf_counter() - began) * 1000, 2)
+        return row.model_copy(update={"state": "healthy", "replicas": 1, "latency_ms": latency})
 
 
 def _web_row(row: ServiceRow, dashboard: Dashboard) -> ServiceRow:
@@ -116,6 +120,7 @@ def _registered_row(row: ServiceRow, replicas: Sequence[RegisteredService]) -> S
             "replicas": len(alive),
             "started_at": best.started_at,
             "last_heartbeat_at": best.last_heartbeat_at,
+            "latency_ms": best.details.get("latency_ms"),
         }
     )
 
