@@ -16,7 +16,7 @@ Reader = Callable[[Sequence[int]], Awaitable[list[RawStep]]]
 async def detail_of(step: Step, raw: RawStep, later: Sequence[Step], read: Reader) -> StepDetail:
     """A step with its bodies as text and parsed; `read` fetches the bodies of the steps after it."""
     request = parsed(raw.request_bytes)
-    prompt = messages_of(request) if step.kind is StepKind.LLM else []
+    prompt = messages_of(_sent(request, raw)) if step.kind is StepKind.LLM else []
     completion = completion_of(raw.response_bytes) if step.kind is StepKind.LLM else None
     if completion and completion.tool_calls:
         calls = await _calls(completion, later, read)
@@ -31,10 +31,20 @@ async def detail_of(step: Step, raw: RawStep, later: Sequence[Step], read: Reade
         response_text=raw.response_bytes.decode("utf-8", "backslashreplace"),
         request_type=content_type(raw.request_bytes),
         response_type=content_type(raw.response_bytes),
+        request_patch=raw.request_patch,
         prompt=prompt,
         completion=completion,
         calls=calls,
     )
+
+
+def _sent(request: object, raw: RawStep) -> object:
+    """What the model was sent, where the gateway changed what the agent asked."""
+    patch = raw.request_patch
+    if not patch or not isinstance(request, dict):
+        return request
+    whole = {**request, **patch.get("set", {})}
+    return {name: value for name, value in whole.items() if name not in patch.get("unset", ())}
 
 
 async def _calls(completion: Message, later: Sequence[Step], read: Reader) -> list[ToolCall]:

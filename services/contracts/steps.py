@@ -95,6 +95,11 @@ class StepDetail(Step):
     response_text: str | None = None
     request_type: str | None = Field(None, description="content type, told from the bytes; null when empty")
     response_type: str | None = None
+    request_patch: dict[str, Any] | None = Field(
+        None,
+        description="where the model was sent something else than the agent asked, as by a fork's edit:"
+        " `set` are fields with another value, `unset` are fields that were left out",
+    )
     prompt: list[Message] = Field(
         default_factory=list, description="of model calls: what was sent, in messages"
     )

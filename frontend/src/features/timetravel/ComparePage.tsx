@@ -9,8 +9,9 @@ import { PageHeader, Panel } from "@/components/ui/Panel";
 import { Empty, View } from "@/components/ui/states";
 import { useExecution, useStep } from "@/features/executions/queries";
 import { useComparison } from "@/features/timetravel/queries";
+import { sentOf } from "@/features/timetravel/sent";
 import { cx } from "@/lib/cx";
-import { count, duration, money, shortId } from "@/lib/format";
+import { count, duration, money, plural, shortId } from "@/lib/format";
 import { paths } from "@/lib/paths";
 import { useUrlState } from "@/lib/url-state";
 
@@ -47,7 +48,7 @@ function Shown({ comparison, left, right }: { comparison: Comparison; left: stri
     <div className="grid gap-4">
       <Totals comparison={comparison} />
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(0,1.3fr)]">
-        <Panel title="Steps" aside={<span className="text-xs text-muted">the first {comparison.common_prefix} are the same</span>}>
+        <Panel title="Steps" aside={<span className="text-xs text-muted">{comparison.common_prefix === 0 ? "different from the first on" : `${plural(comparison.common_prefix, "step")} the same`}</span>}>
           <ol className="max-h-[calc(100dvh-18rem)] divide-y divide-line overflow-y-auto">
             {comparison.aligned.map((each, at) => (
               <li key={at}>
@@ -87,7 +88,7 @@ function Pair({ pair, left, right }: { pair: Aligned; left: string; right: strin
     <div className="grid gap-4 p-3">
       <section className="grid gap-1.5">
         <h3 className="text-xs font-medium text-muted">Request</h3>
-        <DiffView left={text(before.data?.request ?? before.data?.request_text)} right={text(after.data?.request ?? after.data?.request_text)} />
+        <DiffView left={text(before.data && sentOf(before.data))} right={text(after.data && sentOf(after.data))} />
       </section>
       <section className="grid gap-1.5">
         <h3 className="text-xs font-medium text-muted">Answer</h3>

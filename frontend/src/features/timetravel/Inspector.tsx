@@ -11,6 +11,7 @@ import { Time } from "@/components/ui/Time";
 import { useStep } from "@/features/executions/queries";
 import { KIND_TONES, stepMs } from "@/features/executions/StepTable";
 import { Conversation } from "@/features/timetravel/Conversation";
+import { changedFields, sentOf } from "@/features/timetravel/sent";
 import { cx } from "@/lib/cx";
 import { count, duration, money, words } from "@/lib/format";
 
@@ -33,6 +34,7 @@ export function Inspector({ executionId, seq, onStep, action }: Props) {
 
 function Detail({ step, onStep, action }: { step: StepDetail; onStep: (by: 1 | -1) => void; action?: ReactNode }) {
   const [lens, setLens] = useState<Lens>(step.kind === "llm" ? "talk" : "request");
+  const changed = changedFields(step);
   const lenses = step.kind === "llm" ? LENSES : LENSES.slice(1);
   return (
     <div data-inspector={step.seq}>
@@ -49,6 +51,7 @@ function Detail({ step, onStep, action }: { step: StepDetail; onStep: (by: 1 | -
       </header>
       <div className="grid gap-4 p-3">
         {step.error && <p role="alert" className="rounded-md bg-bad-soft px-2.5 py-2 break-words">{step.cause && <strong>{words(step.cause)}: </strong>}{step.error}</p>}
+        {changed.length > 0 && <p className="rounded-md bg-accent-soft px-2.5 py-2">The model was sent another <strong>{changed.join(", ")}</strong> than the agent asked: shown is what it was sent.</p>}
         <Facts
           className="text-xs"
           items={[
@@ -65,8 +68,8 @@ function Detail({ step, onStep, action }: { step: StepDetail; onStep: (by: 1 | -
             <button key={id} type="button" aria-pressed={lens === id} onClick={() => setLens(id)} className={cx("rounded px-2 py-0.5 text-xs", lens === id ? "bg-hover font-medium" : "text-muted hover:text-text")}>{title}</button>
           ))}
         </div>
-        {lens === "talk" && <Conversation request={step.request} response={step.response} />}
-        {lens === "request" && <Code value={step.request ?? step.request_text ?? ""} className="max-h-[36rem]" />}
+        {lens === "talk" && <Conversation step={step} />}
+        {lens === "request" && <Code value={sentOf(step) ?? ""} className="max-h-[36rem]" />}
         {lens === "response" && <Code value={step.response ?? step.response_text ?? ""} className="max-h-[36rem]" />}
       </div>
     </div>

@@ -55,7 +55,7 @@ export function Waterfall({ steps, selected, onSelect, dense }: Props) {
   return (
     <div>
       <div aria-hidden className="flex border-b border-line text-2xs text-muted">
-        <span className="w-[55%] px-3 py-1 sm:w-[45%]">{rows.length} steps</span>
+        <span className="w-[60%] px-3 py-1 sm:w-[52%]">{rows.length} steps</span>
         <span className="tabular flex grow justify-between py-1 pr-3"><span>0</span><span>{duration(totalMs / 2)}</span><span>{duration(totalMs)}</span></span>
       </div>
       <div ref={scroller} className="max-h-[calc(100dvh-19rem)] min-h-40 overflow-y-auto">
@@ -73,7 +73,7 @@ export function Waterfall({ steps, selected, onSelect, dense }: Props) {
                   onClick={() => onSelect(step.seq)}
                   className={cx("flex h-full w-full items-center text-left focus-visible:-outline-offset-2", step.seq === selected ? "bg-accent-soft" : "hover:bg-hover")}
                 >
-                  <span className="flex w-[55%] min-w-0 items-center gap-2 px-3 sm:w-[45%]">
+                  <span className="flex w-[60%] min-w-0 items-center gap-2 px-3 sm:w-[52%]">
                     <span className="tabular w-6 shrink-0 text-right text-2xs text-muted">{step.seq}</span>
                     <Chip tone={step.status === "failed" ? "bad" : KIND_TONES[step.kind]}>{step.kind}</Chip>
                     <span className="truncate">{step.tool_calls.length > 0 ? `→ ${step.tool_calls.join(", ")}` : (step.model ?? step.name)}</span>
