@@ -26,7 +26,8 @@ def up_composed(base_image: str | None) -> None:
         platform.up()
     url = f"http://localhost:{platform.api_port}"
     _first_start(platform, url)
-    say(f"\n  API         {url}/docs\n  Logs        docker compose logs -f\n")
+    say(f"\n  Dashboard   http://localhost:{platform.dashboard_port}\n  API         {url}/docs")
+    say("  Logs        docker compose logs -f\n")
 
 
 def down_composed() -> None:

@@ -14,10 +14,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from services.contracts.catalog import BACKEND, CALLERS
+from services.contracts.catalog import BACKEND, CALLERS, STATUS_TABLE
 from services.embedded.credentials import StoreCredentials
+from services.embedded.dashboard import DashboardBuild
 from services.embedded.env_file import complete_env, read_env
 from services.embedded.faults import LocalModeError
+from services.embedded.node_runtime import WHEEL
 from services.embedded.settings import SERVICE_KEY, key_variable
 
 # Secrets and places, which each container gets by name or not at all; the rest of `.env` are knobs for all.
@@ -36,6 +38,7 @@ _NOT_KNOBS = (
 
 ADMINISTRATOR = ("AGENTPLANE_ADMIN_EMAIL", "AGENTPLANE_ADMIN_PASSWORD")
 NODE_DIRECTORY = "/var/lib/agentplane/compose-node"
+FRONTEND = next(entry for entry in STATUS_TABLE if entry.kind == "web")
 AGENT_LABEL = "agentplane.directory"
 
 
@@ -55,8 +58,12 @@ class ComposePlatform:
     @property
     def api_port(self) -> int:
         """The port of this machine that leads to the API."""
-        shift = self._environment.get("AGENTPLANE_PORT_BASE") or self._variables.get("AGENTPLANE_PORT_BASE")
-        return int(self._environment.get("BACKEND_PORT") or BACKEND.port + int(shift or 0))
+        return self._port("BACKEND_PORT", BACKEND.port)
+
+    @property
+    def dashboard_port(self) -> int:
+        """The port of this machine that leads to the dashboard."""
+        return self._port("FRONTEND_PORT", FRONTEND.port)
 
     @property
     def administrator(self) -> dict[str, str]:
@@ -68,6 +75,10 @@ class ComposePlatform:
     def _variables(self) -> dict[str, str]:
         return read_env(self.root / ".env")
 
+    def _port(self, name: str, documented: int) -> int:
+        shift = self._environment.get("AGENTPLANE_PORT_BASE") or self._variables.get("AGENTPLANE_PORT_BASE")
+        return int(self._environment.get(name) or documented + int(shift or 0))
+
     def prepare(self) -> None:
         """Write what the compose file needs; passwords stay what they were."""
         self._directory.mkdir(mode=0o700, exist_ok=True)
@@ -75,20 +86,34 @@ class ComposePlatform:
         variables = self._variables
         passwords = StoreCredentials.load_or_create(self._directory / "credentials.json")
         _write(self._directory / "compose.env", {
-            **variables, **_addresses(passwords), **_hashes(variables), "BACKEND_PORT": str(self.api_port),
+            **variables, **_addresses(passwords), **_hashes(variables),
+            "BACKEND_PORT": str(self.api_port), "FRONTEND_PORT": str(self.dashboard_port),
+            "CORS_ORIGINS": self._origins(variables.get("CORS_ORIGINS", "")),
         })  # fmt: skip
         knobs = {
             name: value for name, value in variables.items() if value and not name.startswith(_NOT_KNOBS)
         }
         _write(self._directory / "knobs.env", knobs)
 
+    def _origins(self, given: str) -> str:
+        """The dashboard is another server than the API, which must know it; and what `.env` names."""
+        own = [f"http://{host}:{self.dashboard_port}" for host in ("localhost", "127.0.0.1")]
+        return ",".join([*filter(None, given.split(",")), *own])
+
     def build(self, base_image: str | None = None) -> None:
-        """Build the platform's image and that of the demo agents."""
+        """Build the image of the platform, of the demo agents and of the dashboard."""
         image = self._environment.get("AGENTPLANE_IMAGE", "agentplane:local")
         chosen = ["--build-arg", f"BASE_IMAGE={base_image}"] if base_image else []
         for dockerfile, name in (("services", image), ("agent_runtime", "agent-runtime:latest")):
             file = str(self.root / dockerfile / "Dockerfile")
             self._run(["docker", "build", "--quiet", *chosen, "--tag", name, "--file", file, str(self.root)])
+        dashboard = DashboardBuild(self.root, "standalone")
+        dashboard.run()
+        chosen += ["--build-arg", f"NODE_WHEEL={WHEEL}"]
+        name = self._environment.get("AGENTPLANE_FRONTEND_IMAGE", "agentplane-frontend:local")
+        file = str(self.root / "frontend" / "Dockerfile")
+        context = str(dashboard.directory)
+        self._run(["docker", "build", "--quiet", *chosen, "--tag", name, "--file", file, context])
 
     def up(self) -> None:
         """Start every container and return when all are healthy."""

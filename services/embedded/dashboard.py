@@ -26,7 +26,7 @@ from services.embedded.node_runtime import NodeRuntime, find_node
 
 LEFT_OUT = {
     *("node_modules", ".next", ".build", "out", "tests"),
-    *("next-env.d.ts", "openapi.json", "schema.d.ts", "tsconfig.tsbuildinfo"),
+    *("Dockerfile", "next-env.d.ts", "openapi.json", "schema.d.ts", "tsconfig.tsbuildinfo"),
 }
 KEPT_BUILDS = 2
 BUILD_WITHIN_SECONDS = 900

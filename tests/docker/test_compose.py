@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from services.chassis.ids import new_id
 from services.contracts.catalog import BACKEND
@@ -55,6 +57,9 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposePlatfo
     _make_base(work, environment)
     checkout = work / "checkout"
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    # Built where it was built before: `make dashboard ARGS=standalone`.
+    (checkout / "frontend").parent.mkdir(parents=True)
+    (checkout / "frontend").symlink_to(ROOT / "frontend")
     for name in listed.stdout.splitlines():
         if (ROOT / name).is_file() and not name.startswith(("tests/", "frontend/", "benchmarks/")):
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +69,8 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposePlatfo
         "AGENTPLANE_COMPOSE_PROJECT": node.name,
         "AGENTPLANE_NODE_DIRECTORY": str(node),
         "BACKEND_PORT": str(free_port()),
+        "FRONTEND_PORT": str(free_port()),
+        "AGENTPLANE_FRONTEND_IMAGE": "agentplane-frontend:test",
         "AGENTPLANE_ADMIN_EMAIL": "owner@example.com",
         "AGENTPLANE_ADMIN_PASSWORD": PASSWORD,
     }
@@ -104,7 +111,7 @@ def api(composed: ComposePlatform) -> Iterator[httpx.Client]:
 
 def test_every_service_is_a_healthy_container_that_may_little(composed: ComposePlatform) -> None:
     containers = _inspected(composed)
-    names = {entry.name for entry in landed()}
+    names = {entry.name for entry in landed()} | {"frontend"}
     assert names <= set(containers)
     for name in names:
         found, host = containers[name], containers[name]["HostConfig"]
@@ -122,8 +129,32 @@ def test_a_container_knows_its_own_key_and_secrets_only(composed: ComposePlatfor
         assert len(keys) <= 1, name
         assert ("AGENTPLANE_SECRETS_MASTER_KEY" in variables) == (name == "secrets-manager")
         assert ("AGENTPLANE_JWT_SECRET_KEY" in variables) == (name == BACKEND.name)
-        if name == "executor":
+        if name in {"executor", "frontend"}:
             assert not [each for each in variables if each.startswith(("DATABASE", "REDIS", "NATS"))]
+        if name == "frontend":
+            assert {each for each in variables if "AGENTPLANE" in each} == {"AGENTPLANE_API_URL"}
+
+
+def test_the_dashboards_own_server_stands_before_the_api(
+    composed: ComposePlatform, api: httpx.Client
+) -> None:
+    origin = f"http://127.0.0.1:{composed.dashboard_port}"
+    with httpx.Client(base_url=origin, timeout=60) as browser:
+        away = browser.get("/agents?state=running")
+        assert (away.status_code, away.headers["location"]) == (
+            307,
+            "/login?next=%2Fagents%3Fstate%3Drunning",
+        )
+        policy = browser.get("/login").headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "'sha256-" in policy and "unsafe" not in policy
+        login = {"email": "owner@example.com", "password": PASSWORD}
+        token = browser.post("/api/v1/auth/login", json=login).json()["access_token"]
+        assert browser.get(f"/agents/{new_id()}").status_code == 200
+        asked = {"Authorization": f"Bearer {token}"}
+        ticket = browser.post("/api/v1/ws-ticket", headers=asked).json()["ticket"]
+    with connect(f"ws{origin.removeprefix('http')}/ws?ticket={ticket}", origin=Origin(origin)) as live:
+        live.send(json.dumps({"type": "ping"}))
+        assert json.loads(live.recv(timeout=30))
 
 
 def test_an_agent_runs_heals_and_answers_in_a_container(api: httpx.Client) -> None:

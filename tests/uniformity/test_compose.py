@@ -14,6 +14,7 @@ from tests.uniformity.source import ROOT, landed
 STORES = {entry.name for entry in SURROUNDINGS if entry.kind == "store"}
 BESIDE_THE_ENGINE = "executor"
 READY = "services/ready.sh"
+DASHBOARD = next(entry.name for entry in SURROUNDINGS if entry.kind == "web")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def services() -> dict[str, Any]:
 
 
 def test_every_service_of_this_version_is_there_and_nothing_else(services: dict[str, Any]) -> None:
-    assert set(services) == {*(entry.name for entry in landed()), *STORES, "migrate"}
+    assert set(services) == {*(entry.name for entry in landed()), *STORES, DASHBOARD, "migrate"}
 
 
 def test_every_service_runs_itself_and_holds_its_own_key(services: dict[str, Any]) -> None:
@@ -37,19 +38,24 @@ def test_every_service_runs_itself_and_holds_its_own_key(services: dict[str, Any
 
 
 def test_every_service_is_confined(services: dict[str, Any]) -> None:
-    for entry in landed():
-        service = services[entry.name]
+    for name in (*(entry.name for entry in landed()), DASHBOARD):
+        service = services[name]
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
         assert service["pids_limit"] and service["mem_limit"]
-        assert service["healthcheck"]["test"] == ["CMD", READY]
-        if entry.name != BESIDE_THE_ENGINE:
-            assert not {"user", "cap_add", "privileged", "pid", "network_mode"} & set(service), entry.name
+        assert service["healthcheck"]["test"] == ["CMD", READY] or name == DASHBOARD
+        if name != BESIDE_THE_ENGINE:
+            assert not {"user", "cap_add", "privileged", "pid", "network_mode"} & set(service), name
             assert service["networks"] and "no-new-privileges:true" in service["security_opt"]
+
+
+def test_the_dashboard_is_told_where_the_api_is_and_nothing_else(services: dict[str, Any]) -> None:
+    assert set(services[DASHBOARD]["environment"]) == {"AGENTPLANE_API_URL"}
+    assert services[DASHBOARD]["env_file"] == []
 
 
 def test_only_the_edge_is_published_and_on_loopback(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"backend"}
+    assert set(published) == {"backend", DASHBOARD}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
