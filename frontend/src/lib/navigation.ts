@@ -1,6 +1,6 @@
 /** The navigation as data: six sections. */
 import {
-  Activity, Bot, Boxes, Brain, Building2, Clock4, Database, GitFork, History, KeyRound, LayoutGrid, MonitorSmartphone, Scale,
+  Activity, Bot, Boxes, Brain, Building2, Clock4, Database, Gauge, GitFork, History, KeyRound, LayoutGrid, MonitorSmartphone, Scale,
   ScrollText, ShieldCheck, Users, Wallet, Webhook, Wrench, type LucideIcon,
 } from "lucide-react";
 import { paths } from "@/lib/paths";
@@ -55,6 +55,7 @@ export const sections: Section[] = [
       { title: "Organisation", path: paths.organisation, icon: Building2, key: "r", permission: "organisations:read" },
       { title: "Members", path: paths.members, icon: Users, key: "u", permission: "members:read" },
       { title: "Spending", path: paths.spending, icon: Wallet, key: "d", permission: "budgets:read" },
+      { title: "Limits", path: paths.limits, icon: Gauge, key: "q" },
       { title: "Policy", path: paths.policy, icon: Scale, key: "y", permission: "policies:read" },
     ],
   },

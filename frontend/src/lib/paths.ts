@@ -29,6 +29,7 @@ export const paths = {
   webhooks: "/webhooks",
   webhook: (webhookId: string) => `/webhooks/${id(webhookId)}`,
   spending: "/spending",
+  limits: "/limits",
   policy: "/policy",
   organisation: "/organisation",
   members: "/members",

@@ -2,7 +2,7 @@ import type { Amount } from "@/features/spending/amounts";
 import { cx } from "@/lib/cx";
 
 /** How much of a limit is spent, and how much is set aside for calls under way. */
-export function Meter({ amount: { name, limit, spent, held, show } }: { amount: Amount }) {
+export function Meter({ amount: { name, limit, spent, held, show } }: { amount: Omit<Amount, "name"> & { name: string } }) {
   const share = (value: number) => (limit === 0 ? 100 : Math.min(100, (value / limit) * 100));
   const used = share(spent);
   const tone = used >= 100 ? "var(--bad)" : used >= 80 ? "var(--warn)" : "var(--accent)";

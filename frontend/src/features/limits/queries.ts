@@ -1,0 +1,21 @@
+/** What limits the organisation, and how much of it is used. */
+import { useQuery } from "@tanstack/react-query";
+import { useAuth } from "@/contexts/AuthContext";
+import { quotasOf, type Quota } from "@/features/limits/quotas";
+import { client } from "@/lib/api";
+
+const QUOTAS_MS = 10_000;
+
+/** Asking counts too: a request that is small, and where one may read steps, of the expensive kind, so that its quota is told. */
+export function useQuotas() {
+  const { may } = useAuth();
+  return useQuery({
+    queryKey: ["quotas"],
+    queryFn: async (): Promise<Quota[]> => {
+      const asked = may("executions:read") ? client.GET("/api/v1/steps", { params: { query: { limit: 1 } } }) : client.GET("/api/v1/auth/me");
+      // An answer that says "too many" tells the quotas as well, and those are what the page is for.
+      return quotasOf((await asked).response.headers);
+    },
+    refetchInterval: QUOTAS_MS,
+  });
+}
