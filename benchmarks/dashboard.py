@@ -72,7 +72,8 @@ def _fill_agents(stranger: Stranger) -> Any:
 def _fill_steps(platform: LivePlatform, stranger: Stranger, agent: Any) -> str:
     execution = stranger.post(f"/api/v1/agents/{agent['id']}/executions", {"input": "a long day"})
     key = read_env(platform.root / ".env")[key_variable("agent-gateway")]
-    place = (UUID(agent["org_id"]), UUID(agent["id"]), UUID(execution["id"]))
+    org_id = stranger.get("/api/v1/auth/me")["organisation_id"]
+    place = (UUID(org_id), UUID(agent["id"]), UUID(execution["id"]))
     journal = f"http://127.0.0.1:{platform.port(JOURNAL.port)}/internal/steps"
     with httpx.Client(timeout=60, headers={"X-Service-API-Key": key}) as gateway:
         for first in range(1, STEPS + 1, BATCH):
