@@ -1,16 +1,7 @@
 // A tool call that waits for a person: it appears in the open inbox, is read, approved, and the execution goes on; another is rejected.
 import { logIn, origin } from "./browser.mjs";
 import { assert, until } from "./expect.mjs";
-import { Caller, unique } from "./platform.mjs";
-
-const REMEMBER = `
-import json, os, urllib.request
-params = {"name": "remember", "arguments": {"content": "CONTENT"}}
-body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "Content-Type": "application/json"}
-request = urllib.request.Request(os.environ["AGENTPLANE_MCP_URL"] + "/memory", json.dumps(body).encode(), headers)
-print(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120).read().decode())
-`;
+import { Caller, REMEMBER, unique } from "./platform.mjs";
 
 export default async function approve({ open }) {
   const admin = await Caller.signIn();

@@ -1,43 +1,18 @@
 // What is outside of the platform: an MCP server and its tools' effects, and a webhook whose endpoint first fails.
-// Both are real, on the one port of this machine that the platform may call (AGENTPLANE_OUTSIDE).
-import { createServer } from "node:http";
 import { logIn, origin } from "./browser.mjs";
 import { assert, until } from "./expect.mjs";
-
-const port = Number(process.env.AGENTPLANE_OUTSIDE);
-const TOOLS = [
-  { name: "lookup", description: "What is known of a customer.", inputSchema: { type: "object", properties: { customer: { type: "string" } } }, annotations: { readOnlyHint: true } },
-  { name: "refund", description: "Pay money back.", inputSchema: { type: "object", properties: { amount: { type: "number" } } } },
-];
+import { outsideUrl, outsideWorld } from "./outside-world.mjs";
 
 export default async function outside({ open }) {
-  const world = { status: 500, heard: [], authorizations: new Set() };
-  const server = createServer((request, answer) => void serve(world, request, answer)).listen(port, "127.0.0.1");
+  const world = outsideWorld();
   try {
     const { page } = await open();
     await logIn(page);
     await tools(page, world);
     await webhooks(page, world);
   } finally {
-    server.closeAllConnections();
-    server.close();
+    world.close();
   }
-}
-
-async function serve(world, request, answer) {
-  let text = "";
-  for await (const part of request) text += part;
-  if (request.url === "/hook") {
-    world.heard.push({ signature: request.headers["webhook-signature"], body: JSON.parse(text) });
-    answer.writeHead(world.status).end();
-    return;
-  }
-  world.authorizations.add(request.headers.authorization);
-  const asked = text ? JSON.parse(text) : {};
-  const results = { initialize: { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "crm", version: "1" } }, "tools/list": { tools: TOOLS } };
-  if (asked.id === undefined) answer.writeHead(202).end();
-  else if (results[asked.method]) answer.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: asked.id, result: results[asked.method] }));
-  else answer.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: asked.id, error: { code: -32601, message: "there is no such method" } }));
 }
 
 async function tools(page, world) {
@@ -50,7 +25,7 @@ async function tools(page, world) {
   await page.getByRole("dialog").getByRole("button", { name: "Register" }).click();
   await page.getByText(/may not be called/).waitFor();
   assert.equal(await page.getByLabel("Credentials", { exact: true }).inputValue(), "Bearer not to be seen");
-  await page.getByLabel("Address", { exact: true }).fill(`http://127.0.0.1:${port}/mcp`);
+  await page.getByLabel("Address", { exact: true }).fill(`${outsideUrl}/mcp`);
   await page.getByRole("dialog").getByRole("button", { name: "Register" }).click();
   await page.waitForURL(/\/tools\/[0-9a-f-]{36}$/);
   const refund = page.locator("[data-tool=refund]");
@@ -70,7 +45,7 @@ async function tools(page, world) {
 async function webhooks(page, world) {
   await page.goto(`${origin}/webhooks`);
   await page.getByRole("button", { name: "New webhook" }).first().click();
-  await page.getByLabel("Address", { exact: true }).fill(`http://127.0.0.1:${port}/hook`);
+  await page.getByLabel("Address", { exact: true }).fill(`${outsideUrl}/hook`);
   await page.getByLabel("Description", { exact: true }).fill("of the tests");
   await page.getByLabel("Events", { exact: true }).fill("webhook.disabled");
   await page.keyboard.press("Enter");

@@ -9,6 +9,16 @@ import { until } from "./expect.mjs";
 export const apiUrl = process.env.AGENTPLANE_API ?? "http://localhost:8000";
 const AGENTS = fileURLToPath(new URL("../../tests/flows/agents", import.meta.url));
 
+/** What an agent of `deployPython` is sent to call a tool of the platform: CONTENT is what it remembers. */
+export const REMEMBER = `
+import json, os, urllib.request
+params = {"name": "remember", "arguments": {"content": "CONTENT"}}
+body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "Content-Type": "application/json"}
+request = urllib.request.Request(os.environ["AGENTPLANE_MCP_URL"] + "/memory", json.dumps(body).encode(), headers)
+print(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120).read().decode())
+`;
+
 /** Somebody with an HTTP client; a refusal is an error. */
 export class Caller {
   static async signIn(who = { email, password }) {
@@ -55,11 +65,11 @@ export class Caller {
   }
 
   /** A new member of the organisation who can sign in. */
-  async member(role) {
-    const who = { email: `${role}-${unique()}@example.com`, password: `${unique()}-${unique()}-Aa1` };
+  async member(role, name = role, email = `${role}-${unique()}@example.com`) {
+    const who = { email, password: `${unique()}-${unique()}-Aa1` };
     const { organisation_id } = await this.get("/api/v1/auth/me");
     const { token } = await this.post("/api/v1/invitations", { email: who.email, role });
-    const { user_id } = await new Caller().post("/api/v1/invitations/accept", { token, password: who.password, name: role });
+    const { user_id } = await new Caller().post("/api/v1/invitations/accept", { token, password: who.password, name });
     return { ...who, address: `/api/v1/organisations/${organisation_id}/members/${user_id}` };
   }
 }

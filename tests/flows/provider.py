@@ -6,7 +6,8 @@ It listens for both APIs, OpenAI's chat completions and Anthropic's messages, on
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +41,8 @@ class Exchange:
 class OutsideProvider:
     """What it was asked, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Callable[[bytes], float] = lambda request: 0) -> None:
+        """`pace` says how many seconds the answer to a request takes."""
         self.exchanges: list[Exchange] = []
         self._waiting: bytes | None = None
         self._changed = threading.Condition()
@@ -55,6 +57,7 @@ class OutsideProvider:
                 exchange = Exchange(key, raw)
                 provider.exchanges.append(exchange)
                 provider._wait_with(raw)
+                time.sleep(pace(raw))
                 answer, exchange.sent = asyncio.run(_answered(scripted, DIALECTS[self.path], raw))
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.content_type)
@@ -113,9 +116,9 @@ class OutsideProvider:
 
 
 @contextmanager
-def outside_provider() -> Iterator[OutsideProvider]:
+def outside_provider(pace: Callable[[bytes], float] = lambda request: 0) -> Iterator[OutsideProvider]:
     """A provider for the time of a test."""
-    made = OutsideProvider()
+    made = OutsideProvider(pace)
     try:
         yield made
     finally:

@@ -2,8 +2,8 @@
 The dashboard in a browser, on a whole platform: nothing between the two is made up.
 
 The scenarios are `frontend/tests/*.mjs` and `frontend/tests/problems/*.mjs`, one process each. Both builds
-pass all of them in a soak; otherwise half of the problems are left out, and the one with a server of its own
-passes two.
+pass all of them in a soak; otherwise half of the problems and bulk work are left out, and the one with a
+server of its own passes two.
 """
 
 import subprocess
@@ -24,11 +24,12 @@ SCENARIOS = (
     *("organisations", "spending", "outside", "pages"),
     *(f"problems/{name}" for name in ("taken", "invalid", "session", "down")),
 )
-# Half of what can go wrong is enough for every day.
-ALL = (*SCENARIOS, *(f"problems/{name}" for name in ("changed", "role", "quota", "cut")))
+# Half of what can go wrong is enough for every day; what runs many executions takes long.
+ALL = (*SCENARIOS, "many", *(f"problems/{name}" for name in ("changed", "role", "quota", "cut")))
 OF_THE_SERVER = ALL if SOAK else ("entry", "session")
 TOOLS = {
-    *("run", "browser", "expect", "platform", "addresses", "looks", "screenshots", "problems/form"),
+    *("run", "browser", "expect", "platform", "outside-world", "addresses", "looks", "problems/form"),
+    *("screenshots", "furnish"),
     # Of benchmarks.dashboard.
     "smooth",
 }
