@@ -37,7 +37,7 @@ export function told(entry: FeedEntry, agent = ""): { text: string; detail: stri
   if (kind === "instance") {
     const exit = data.exit;
     const how = exit ? [exit.cause && words(exit.cause), exit.code != null && `code ${exit.code}`, exit.signal != null && `signal ${exit.signal}`].filter(Boolean).join(", ") : "";
-    return { text: `${agent ? `${agent}: i` : "I"}nstance #${data.ordinal ?? 0} ${words(what)}`, detail: data.reason ?? how, tone: what === "lost" || (what === "exited" && exit?.cause) ? "bad" : what === "ready" ? "ok" : "muted" };
+    return { text: `${agent ? `${agent}: i` : "I"}nstance #${data.ordinal ?? 0} ${words(what)}`, detail: data.reason ?? how, tone: what === "lost" || (what === "exited" && exit?.code !== 0) ? "bad" : what === "ready" ? "ok" : "muted" };
   }
   if (kind === "execution") return { text: `${who}: execution ${words(data.status ?? what)}`, detail: entry.cause ? words(entry.cause) : "", tone: BAD.has(data.status ?? "") ? "bad" : "muted" };
   return { text: words(entry.type.replace(".", " ")), detail: data.reason ?? "", tone: "muted" };
@@ -48,8 +48,9 @@ export function FeedRow({ entry, agent }: { entry: FeedEntry; agent?: string }) 
   return (
     <li className="flex items-baseline gap-2.5 px-3 py-1.5" data-event={entry.type}>
       <span aria-hidden className={cx("size-1.5 shrink-0 -translate-y-px rounded-full", tone === "ok" ? "bg-ok" : tone === "bad" ? "bg-bad" : "bg-faint")} />
-      <span className="min-w-0 grow truncate" title={detail}>
-        {text} {detail && <span className="text-muted">· {detail}</span>}
+      <span className="flex min-w-0 grow flex-wrap gap-x-2">
+        <span>{text}</span>
+        {detail && <span title={detail} className="max-w-full truncate text-muted">{detail}</span>}
       </span>
       <span className="shrink-0 text-xs text-muted"><Time at={entry.occurred_at} /></span>
     </li>

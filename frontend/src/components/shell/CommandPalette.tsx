@@ -16,6 +16,7 @@ interface Entry {
   title: string;
   group: string;
   icon: LucideIcon;
+  keys?: string;
   run: () => void;
 }
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -41,8 +42,8 @@ export function CommandPalette({ onClose, onHelp }: { onClose: () => void; onHel
     const fits = (title: string) => title.toLowerCase().includes(wanted);
     const pages = destinations.filter((each) => (!each.permission || may(each.permission)) && fits(each.title));
     const actions: Entry[] = [
-      { id: "new", title: "New agent", group: "Actions", icon: Plus, run: go(paths.newAgent) },
-      { id: "keys", title: "Keyboard shortcuts", group: "Actions", icon: Keyboard, run: onHelp },
+      { id: "new", title: "New agent", group: "Actions", icon: Plus, keys: "c", run: go(paths.newAgent) },
+      { id: "keys", title: "Keyboard shortcuts", group: "Actions", icon: Keyboard, keys: "?", run: onHelp },
       { id: "out", title: "Log out", group: "Actions", icon: LogOut, run: () => void logOut() },
     ];
     const byId: Entry[] = UUID.test(wanted)
@@ -53,7 +54,7 @@ export function CommandPalette({ onClose, onHelp }: { onClose: () => void; onHel
       : [];
     return [
       ...byId,
-      ...pages.map((each) => ({ id: each.path, title: each.title, group: "Pages", icon: each.icon, run: go(each.path) })),
+      ...pages.map((each) => ({ id: each.path, title: each.title, group: "Pages", icon: each.icon, keys: `g ${each.key}`, run: go(each.path) })),
       ...(agents.data?.items ?? []).map((agent) => ({ id: agent.id, title: agent.name, group: "Agents", icon: Boxes, run: go(paths.agent(agent.id)) })),
       ...actions.filter((each) => fits(each.title)),
     ];
@@ -112,7 +113,10 @@ export function CommandPalette({ onClose, onHelp }: { onClose: () => void; onHel
             >
               <entry.icon aria-hidden className="size-3.5 text-muted" />
               <span className="truncate">{entry.title}</span>
-              <span className="ml-auto text-2xs text-faint">{entry.group}</span>
+              <span className="ml-auto flex items-center gap-2 text-2xs text-faint">
+                {entry.group}
+                {entry.keys && <kbd className="min-w-8 rounded border border-line bg-raised px-1 text-center font-mono text-muted">{entry.keys}</kbd>}
+              </span>
             </li>
           ))}
           {entries.length === 0 && <li className="px-2.5 py-6 text-center text-muted">Nothing fits “{text}”.</li>}

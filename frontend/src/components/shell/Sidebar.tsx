@@ -66,8 +66,8 @@ function Sections() {
         const shown = section.destinations.filter((each) => !each.permission || may(each.permission));
         if (shown.length === 0) return null;
         return (
-          <div key={section.title} className="mt-3 first:mt-1">
-            <p className="px-2 pb-1 text-2xs font-medium text-faint">{section.title}</p>
+          <div key={section.title} className="mt-2 first:mt-0.5 [@media(min-height:56rem)]:mt-3">
+            <p className="px-2 pb-0.5 text-2xs font-medium text-faint">{section.title}</p>
             <ul>
               {shown.map((each) => {
                 const current = isWithin(pathname, each);
@@ -77,7 +77,7 @@ function Sections() {
                       href={each.path}
                       prefetch={false}
                       aria-current={current ? "page" : undefined}
-                      className={cx("flex h-7 items-center gap-2 rounded-md px-2", current ? "bg-hover font-medium" : "text-muted hover:bg-hover hover:text-text")}
+                      className={cx("flex h-6 items-center [@media(min-height:56rem)]:h-7 gap-2 rounded-md px-2", current ? "bg-hover font-medium" : "text-muted hover:bg-hover hover:text-text")}
                     >
                       <each.icon aria-hidden className={cx("size-3.5", current && "text-accent")} />
                       {each.title}

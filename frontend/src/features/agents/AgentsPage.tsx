@@ -40,6 +40,7 @@ const columns = column.columns([
     sortFn: "basic",
     cell: ({ row: { original: agent } }) => <Ready agent={agent} />,
   }),
+  column.accessor((agent) => agent.description ?? "", { id: "about", header: "About", enableSorting: false, cell: ({ getValue }) => <span className="text-muted" title={getValue()}>{getValue()}</span> }),
   column.accessor("version", { header: "Version", sortFn: "basic", cell: ({ getValue }) => `v${getValue()}` }),
   column.accessor((agent) => agent.spec.docker_image ?? "bundle", {
     id: "image",
@@ -90,7 +91,8 @@ export function AgentsPage() {
                 data={items}
                 rowId={(agent) => agent.id}
                 href={(agent) => paths.agent(agent.id)}
-                wideOnly={["image", "limits", "version", "created_at"]}
+                grow="about"
+                wideOnly={["about", "image", "limits", "version", "created_at"]}
                 more={{ has: agents.hasNextPage, busy: agents.isFetchingNextPage, load: () => void agents.fetchNextPage() }}
               />
             ) : filtered ? (

@@ -3,12 +3,14 @@ import { History, Square } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { Execution } from "@/api/types";
+import { Actor } from "@/components/ui/Actor";
 import { Chip, ExecutionBadge, Scripted } from "@/components/ui/Badge";
 import { Button, LinkButton } from "@/components/ui/Button";
 import { Code } from "@/components/ui/Code";
 import { CopyId } from "@/components/ui/CopyId";
 import { Facts, PageHeader, Panel } from "@/components/ui/Panel";
 import { View } from "@/components/ui/states";
+import { Value } from "@/components/ui/Value";
 import { Time } from "@/components/ui/Time";
 import { useAuth } from "@/contexts/AuthContext";
 import { TERMINAL, useCancel, useExecution, useSteps } from "@/features/executions/queries";
@@ -51,10 +53,10 @@ function Shown({ execution }: { execution: Execution }) {
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="grid min-w-0 gap-4">
           {execution.error && <Failure execution={execution} />}
-          <div className="grid gap-4 lg:grid-cols-2">
-            <Panel title="Input" padded><Code value={execution.input} /></Panel>
+          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
+            <Panel title="Input" padded><Value value={execution.input} /></Panel>
             <Panel title="Output" padded>
-              {execution.output === null && !ended ? <p className="animate-shimmer text-muted">It is at work.</p> : <Code value={execution.output} />}
+              {execution.output === null && !ended ? <p className="animate-shimmer text-muted">It is at work.</p> : <Value value={execution.output} />}
             </Panel>
           </div>
           <Panel title="Steps">
@@ -101,7 +103,7 @@ function About({ execution }: { execution: Execution }) {
           ["Cost", execution.scripted ? <Scripted key="cost" /> : money(execution.cost_nano)],
           ["Thread", execution.thread_id ?? "–"],
           ["Instance", execution.instance_id ? <CopyId key="instance" id={execution.instance_id} label="instance id" /> : "–"],
-          ["Asked by", execution.created_by],
+          ["Asked by", <Actor key="by" actor={execution.created_by} />],
           ["Created", <Time key="created" at={execution.created_at} />],
           ["Finished", <Time key="finished" at={execution.finished_at} />],
           ["Deadline", <Time key="deadline" at={execution.deadline_at} />],

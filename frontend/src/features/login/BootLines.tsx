@@ -31,7 +31,7 @@ export function BootLines() {
         { name: "event bus", ...(able ? { state: "ok", text: "connected" } : up ? { state: "wait", text: "waiting" } : wait) },
       ];
   return (
-    <ul aria-hidden className="mb-6 min-h-[4.5rem] font-mono text-xs leading-6 text-muted">
+    <ul aria-hidden className="mb-6 min-h-[5.75rem] rounded-md border border-line bg-raised px-3 py-2 font-mono text-xs leading-6 text-muted">
       {lines.map((line) => (
         <li key={line.name} className="boot-line flex gap-2">
           <span className={cx(line.state === "ok" && "text-ok", line.state === "fail" && "text-bad")}>{line.state === "ok" ? "✓" : line.state === "fail" ? "✗" : "·"}</span>

@@ -22,11 +22,14 @@ export function LoginPage() {
   const locked = lockedSeconds !== null;
 
   return (
-    <main className="grid min-h-dvh place-items-center px-4 py-10">
-      <div className="w-full max-w-88">
-        <div className="mb-6 flex items-center gap-2.5">
-          <Logo size={28} />
-          <h1 className="text-lg font-semibold tracking-tight">AgentPlane</h1>
+    <main className="entrance grid min-h-dvh place-items-center px-4 py-10">
+      <div className="w-full max-w-96 rounded-xl border border-line bg-panel p-6 shadow-2xl shadow-(color:--shadow) sm:p-8">
+        <div className="mb-6 flex items-center gap-3">
+          <span className="boot-mark"><Logo size={36} /></span>
+          <div>
+            <h1 className="text-lg leading-6 font-semibold tracking-tight">AgentPlane</h1>
+            <p className="text-xs text-muted">The control plane of your agents</p>
+          </div>
         </div>
         <BootLines />
         <form
@@ -47,7 +50,7 @@ export function LoginPage() {
             {locked ? `Wait ${lockedSeconds} s` : busy ? "Signing in" : "Sign in"}
           </Button>
         </form>
-        <p className="mt-6 text-xs text-muted">
+        <p className="mt-6 border-t border-line pt-4 text-xs text-muted">
           First run? The administrator’s password is what <code className="font-mono">agentplane up</code> printed once.
         </p>
       </div>
