@@ -1,6 +1,6 @@
 """How long a service took to answer lately, told from its own histogram of requests."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 
 from prometheus_client import Histogram
@@ -24,7 +24,7 @@ class Latency:
 
 
 def _counts(seconds: Histogram) -> Buckets:
-    counts: Counter[float] = Counter()
+    counts: defaultdict[float, float] = defaultdict(float)
     for metric in seconds.collect():
         for sample in metric.samples:
             if sample.name.endswith("_bucket"):

@@ -1,15 +1,13 @@
 "use client";
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { Meter } from "@/components/ui/Meter";
 import { PageHeader, Panel } from "@/components/ui/Panel";
 import { Empty, View } from "@/components/ui/states";
 import { useAuth } from "@/contexts/AuthContext";
 import { useAgents } from "@/features/agents/queries";
-import { useNodes } from "@/features/brain/queries";
-import { useQuotas } from "@/features/limits/queries";
-import { amountsOf } from "@/features/spending/amounts";
-import { Meter } from "@/features/spending/Meter";
-import { useBudgets } from "@/features/spending/queries";
+import { useBudgets, useNodes, useQuotas } from "@/features/limits/queries";
+import { amountsOf } from "@/lib/amounts";
 import { bytes, count } from "@/lib/format";
 import { paths } from "@/lib/paths";
 

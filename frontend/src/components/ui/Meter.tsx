@@ -1,4 +1,4 @@
-import type { Amount } from "@/features/spending/amounts";
+import type { Amount } from "@/lib/amounts";
 import { cx } from "@/lib/cx";
 
 /** How much of a limit is spent, and how much is set aside for calls under way. */
