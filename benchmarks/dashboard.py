@@ -74,7 +74,7 @@ def _fill_steps(platform: LivePlatform, stranger: Stranger, agent: Any) -> str:
     key = read_env(platform.root / ".env")[key_variable("agent-gateway")]
     org_id = stranger.get("/api/v1/auth/me")["organisation_id"]
     place = (UUID(org_id), UUID(agent["id"]), UUID(execution["id"]))
-    journal = f"http://127.0.0.1:{platform.port(JOURNAL.port)}/internal/steps"
+    journal = f"http://127.0.0.1:{platform.port(JOURNAL.port)}/steps"
     with httpx.Client(timeout=60, headers={"X-Service-API-Key": key}) as gateway:
         for first in range(1, STEPS + 1, BATCH):
             batch = [_step(*place, seq) for seq in range(first, first + BATCH)]
