@@ -72,11 +72,13 @@ function Steps({ execution, steps }: { execution: Execution; steps: Step[] }) {
   const seq = chosen ? Number(chosen) : (shown[0]?.seq ?? null);
   const go = useCallback(
     (by: 1 | -1) => {
-      const index = shown.findIndex((step) => step.seq === seq);
+      // From the address, which is ahead of what is drawn while a key is held.
+      const now = Number(new URLSearchParams(window.location.search).get("step")) || shown[0]?.seq;
+      const index = shown.findIndex((step) => step.seq === now);
       const next = shown[Math.min(shown.length - 1, Math.max(0, index + by))];
       if (next) setChosen(String(next.seq));
     },
-    [shown, seq, setChosen],
+    [shown, setChosen],
   );
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
