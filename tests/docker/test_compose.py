@@ -151,10 +151,10 @@ def test_the_dashboards_own_server_stands_before_the_api(
         token = browser.post("/api/v1/auth/login", json=login).json()["access_token"]
         assert browser.get(f"/agents/{new_id()}").status_code == 200
         asked = {"Authorization": f"Bearer {token}"}
-        ticket = browser.post("/api/v1/ws-ticket", headers=asked).json()["ticket"]
+        ticket = browser.post("/api/v1/ws-ticket", headers=asked, json={}).json()["ticket"]
     with connect(f"ws{origin.removeprefix('http')}/ws?ticket={ticket}", origin=Origin(origin)) as live:
-        live.send(json.dumps({"type": "ping"}))
-        assert json.loads(live.recv(timeout=30))
+        live.send(json.dumps({"op": "ping"}))
+        assert json.loads(live.recv(timeout=30))["type"] == "pong"
 
 
 def test_an_agent_runs_heals_and_answers_in_a_container(api: httpx.Client) -> None:
