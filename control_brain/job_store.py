@@ -7,8 +7,9 @@ from uuid import UUID
 
 from control_brain.reconcile import Launch
 from control_brain.state import AgentView, InstanceView
+from control_brain.store import ITS_ORDERS, SLOT, slot_of
 from services.chassis.database import Connection, Database, Row
-from services.contracts.agents import AgentSpec, InstanceState
+from services.contracts.agents import AgentSpec
 from services.contracts.control_brain import RunJob
 
 _INSERT = """
@@ -20,25 +21,17 @@ ON CONFLICT (execution_id, attempt) WHERE owner_kind = 'execution' DO NOTHING RE
 
 # Jobs about which something is to be done: ended, to be stopped, refused by their node, or not needed any
 # more: they are long overdue, or serve an execution that has ended (a job's own process ends by itself).
-_UNSETTLED = """
-SELECT i.org_id, i.agent_id, i.agent_version, i.spec, i.id, i.generation, i.incarnation, i.run_id,
-    i.desired_state, i.desired_at, i.node_id, i.observed_state, i.observed_incarnation, i.observed_ready, c.*,
+_UNSETTLED = f"""
+SELECT i.org_id, i.agent_id, i.agent_version, i.spec, {SLOT},
     i.deadline_at < clock_timestamp() - interval '60 seconds' OR e.id IS NOT NULL AS overdue
-FROM agent_instances i
+FROM agent_instances i {ITS_ORDERS}
 LEFT JOIN executions e ON e.org_id = i.org_id AND e.id = i.execution_id AND e.finished_at IS NOT NULL
     AND i.spec ->> 'mode' IS DISTINCT FROM 'job'
-LEFT JOIN LATERAL (
-    SELECT max(reason) FILTER (WHERE kind = 'start' AND state = 'refused') AS refused,
-        max(coalesce(delivered_at, done_at)) FILTER (WHERE kind <> 'start' AND state <> 'superseded')
-            AS stop_settled_at,
-        coalesce(bool_or(kind = 'kill'), false) AS kill_ordered
-    FROM commands WHERE instance_id = i.id AND incarnation = i.incarnation
-) c ON true
 WHERE i.owner_kind = 'execution' AND i.retired_at IS NULL
     AND (i.observed_state IN ('exited', 'lost') OR i.desired_state = 'stopped' OR c.refused IS NOT NULL
         OR i.deadline_at < clock_timestamp() - interval '60 seconds' OR e.id IS NOT NULL)
 ORDER BY i.id LIMIT $1
-"""
+"""  # noqa: S608 - our own constants
 
 _VERSION = """
 SELECT v.spec, b.kind AS bundle_kind FROM agent_versions v
@@ -92,7 +85,7 @@ class JobStore:
     async def unsettled(self, limit: int) -> list[tuple[AgentView, InstanceView, bool]]:
         """Jobs to stop or to retire, and whether they are overdue."""
         return [
-            (_agent(row), _instance(row), bool(row["overdue"]))
+            (_agent(row), slot_of(row), bool(row["overdue"]))
             for row in await self._db.fetch(_UNSETTLED, limit)
         ]
 
@@ -107,7 +100,7 @@ class JobStore:
             org_id,
             execution_id,
         )
-        return [(_agent(row), _instance(row)) for row in rows]
+        return [(_agent(row), slot_of(row)) for row in rows]
 
     def extras(self, request: RunJob) -> dict[str, Any]:
         """What the order of a job carries beyond that of a replica."""
@@ -132,23 +125,4 @@ def _agent(row: Row) -> AgentView:
         version=row["agent_version"],
         generation=row["generation"],
         wanted=0,
-    )
-
-
-def _instance(row: Row) -> InstanceView:
-    return InstanceView(
-        id=row["id"],
-        ordinal=0,
-        generation=row["generation"],
-        incarnation=row["incarnation"],
-        run_id=row["run_id"],
-        wants_to_run=row["desired_state"] == "running",
-        desired_at=row["desired_at"],
-        node_id=row["node_id"],
-        observed_state=InstanceState(row["observed_state"]),
-        observed_incarnation=row["observed_incarnation"],
-        observed_ready=row["observed_ready"],
-        refused=row["refused"],
-        stop_settled_at=row["stop_settled_at"],
-        kill_ordered=row["kill_ordered"],
     )

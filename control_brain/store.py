@@ -53,11 +53,14 @@ LEFT JOIN bundles b ON b.org_id = a.org_id AND b.digest = a.spec ->> 'bundle'
 WHERE a.id = ANY($1::uuid[])
 """
 
-_INSTANCES = """
-SELECT i.agent_id, i.id, i.ordinal, i.generation, i.incarnation, i.run_id, i.desired_state, i.desired_at,
-    i.node_id, i.observed_state, i.observed_incarnation, i.observed_ready, i.observed_ready_at,
-    i.observed_finished_at, i.observed_exit, i.restart_count, i.crash_count, i.backoff_until, c.*
-FROM agent_instances i
+# What `slot_of` reads of `agent_instances i`, and what became of the orders of its present incarnation.
+SLOT = """
+i.id, i.ordinal, i.generation, i.incarnation, i.run_id, i.desired_state, i.desired_at, i.node_id,
+    i.observed_state, i.observed_incarnation, i.observed_ready, i.observed_ready_at, i.observed_finished_at,
+    i.observed_exit, i.restart_count, i.crash_count, i.backoff_until, c.refused, c.stop_settled_at,
+    c.kill_ordered
+"""
+ITS_ORDERS = """
 LEFT JOIN LATERAL (
     SELECT max(reason) FILTER (WHERE kind = 'start' AND state = 'refused') AS refused,
         max(coalesce(delivered_at, done_at)) FILTER (WHERE kind <> 'start' AND state <> 'superseded')
@@ -65,9 +68,13 @@ LEFT JOIN LATERAL (
         coalesce(bool_or(kind = 'kill'), false) AS kill_ordered
     FROM commands WHERE instance_id = i.id AND incarnation = i.incarnation
 ) c ON true
+"""
+
+_INSTANCES = f"""
+SELECT i.agent_id, {SLOT} FROM agent_instances i {ITS_ORDERS}
 WHERE i.agent_id = ANY($1::uuid[]) AND i.retired_at IS NULL AND i.owner_kind = 'replica'
 ORDER BY i.agent_id, i.ordinal
-"""
+"""  # noqa: S608 - our own constants
 
 _NODES = "SELECT facts, state, cordoned, draining FROM nodes WHERE state <> 'lost'"
 
@@ -118,7 +125,7 @@ class Sight:
         """The agents with their slots, in the order of the ids."""
         slots: dict[UUID, list[InstanceView]] = {}
         for row in await connection.fetch(_INSTANCES, ids):
-            slots.setdefault(row["agent_id"], []).append(_instance(row))
+            slots.setdefault(row["agent_id"], []).append(slot_of(row))
         rows = await connection.fetch(_AGENTS, ids)
         found = {row["id"]: _agent(row, tuple(slots.get(row["id"], ()))) for row in rows}
         return [found[each] for each in ids if each in found]
@@ -178,7 +185,8 @@ def _agent(row: Row, instances: tuple[InstanceView, ...]) -> AgentView:
     )
 
 
-def _instance(row: Row) -> InstanceView:
+def slot_of(row: Row) -> InstanceView:
+    """A row of `SLOT`."""
     return InstanceView(
         id=row["id"],
         ordinal=row["ordinal"],
