@@ -218,7 +218,7 @@ PROBES["abstract sockets of the host"] = lambda: [
 def _fork_bomb() -> Any:
     children = []
     try:
-        for _ in range(2_000):
+        for _ in range(FACTS["forks"]):
             child = os.fork()
             if child == 0:
                 signal_pause()

@@ -12,15 +12,18 @@ import psutil
 import pytest_asyncio
 
 from services.contracts.agents import Cause
+from services.executor.docker_container import PROCESSES
 from services.executor.docker_engine import feed
 from tests.services.executor.containers import IMAGE, ContainerBench, answers, container_bench, needs_engine
-from tests.services.executor.workbench import order, until
+from tests.services.executor.workbench import order
+from tests.waiting import until
 
 ESCAPES = Path(__file__).with_name("escape.py").read_text()
 LISTENER = (
     "import os, http.server as h\n"
     "h.ThreadingHTTPServer(('0.0.0.0', int(os.environ['PORT'])), h.SimpleHTTPRequestHandler).serve_forever()"
 )
+MORE_PROCESSES = 2 * PROCESSES
 # With a host's powers these would change the machine that runs the tests.
 HARMFUL = {
     *("set the clock", "restart the machine", "switch swap", "account", "load a kernel", "load a module"),
@@ -71,6 +74,7 @@ async def test_every_way_out_is_closed(node: ContainerBench) -> None:
             "disks": [part.device for part in psutil.disk_partitions()] or ["/dev/root"],
             "pid": os.getpid(),
             "closed": closed,
+            "forks": MORE_PROCESSES,
         }
         workload, ended = await node.run(order("python3", "-c", ESCAPES, input=told), seconds=90)
     assert ended.code == 0, node.printed(workload)
@@ -122,7 +126,7 @@ async def test_with_the_host_s_namespaces_and_powers_most_tries_break_out(node: 
 async def _escaped(node: ContainerBench, told: dict[str, Any], host_config: dict[str, Any]) -> set[str]:
     """The probes that got out of a container which the executor did not make."""
     given = node.directory / "given.json"
-    given.write_text(json.dumps(told))
+    given.write_text(json.dumps({**told, "forks": MORE_PROCESSES}))
     asked: dict[str, Any] = {
         "Image": IMAGE,
         "Cmd": ["python3", "-c", ESCAPES],
