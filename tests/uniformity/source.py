@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from services import assembly
@@ -34,8 +35,9 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield entry
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
-    """The syntax tree of a file."""
+    """The syntax tree of a file, to look at only: all rules share it."""
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
