@@ -28,7 +28,7 @@ dashboard: environment ## Build the dashboard now; `up` does it beside the platf
 	@$(BIN)/python -m services.embedded.dashboard . $(ARGS)
 
 test: environment ## Run the tests on real PostgreSQL, NATS and Redis: make test ARGS="-k outbox"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 check: environment ## Format, lint, types, layers and uniformity
 	$(BIN)/ruff format --check .

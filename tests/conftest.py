@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from services.chassis.logging import configure_logging
 from services.embedded.stores import Stores
 from services.embedded.testing import StoresFactory, TestRun, WorkerStores, migrate
+from tests.spreading import FileScheduling, longest_first
 
 RUN = "AGENTPLANE_TEST_RUN"
 
@@ -29,6 +31,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     # The controller outlives its workers, so what it stops nobody uses any more.
     if not is_worker(config) and RUN in os.environ:
         TestRun(Path(os.environ.pop(RUN))).end()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    # In the order of the collection, not by the number of tests.
+    config.option.loadscopereorder = False
+    return FileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first(items)
 
 
 @pytest.fixture(scope="session")

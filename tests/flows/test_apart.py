@@ -13,7 +13,7 @@ from tests.flows.drill import COUNT, deploy_ledger_agent, drill
 from tests.flows.faults import kill_process
 from tests.flows.ledger import Tool
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("drills")]
 
 
 @pytest.fixture(scope="module")

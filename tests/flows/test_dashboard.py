@@ -17,7 +17,7 @@ from tests.flows.dashboards import FRONTEND, Dashboard, node, standalone, static
 from tests.flows.live import LivePlatform
 from tests.soak import SOAK
 
-pytestmark = [pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.xdist_group("browser")]
 
 SCENARIOS = (
     *("entry", "session", "tabs", "lockout", "agent", "keyboard", "keys", "memory", "fork", "approve"),

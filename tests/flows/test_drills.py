@@ -23,7 +23,7 @@ from tests.flows.ledger import Tool, describe, processes_of
 from tests.flows.live import LivePlatform, Stranger, until
 from tests.soak import count
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("drills")]
 
 SILENCE_SECONDS = count(5, 60)
 TICK_SECONDS = 10
