@@ -5,7 +5,6 @@ No test asserts how long something takes by how long it waits; what never happen
 """
 
 import asyncio
-import inspect
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -16,19 +15,29 @@ PATIENCE_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.02
 
 
-async def until(
-    look: Callable[[], T | Awaitable[T]],
+async def until(look: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:
+    """What `look` sees once there is something."""
+
+    async def looked() -> T | None:
+        return look()
+
+    found = await until_told(looked, seconds=seconds)
+    assert found is not None
+    return found
+
+
+async def until_told(
+    look: Callable[[], Awaitable[T]],
     right: Callable[[T], object] = bool,
     seconds: float = PATIENCE_SECONDS,
 ) -> T:
-    """What `look`, a function or a coroutine function, sees once it is right."""
+    """What `look`, which has to ask somebody, is told once that is right."""
     deadline = time.monotonic() + seconds
     while True:
-        seen = look()
-        found: T = await seen if inspect.isawaitable(seen) else seen
-        if right(found):
-            return found
-        assert time.monotonic() < deadline, f"it did not happen in {seconds:.0f} s; last seen: {found!r}"
+        seen = await look()
+        if right(seen):
+            return seen
+        assert time.monotonic() < deadline, f"it did not happen in {seconds:.0f} s; last seen: {seen!r}"
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
 

@@ -2,12 +2,12 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.agent_runtime.conftest import ModelServer, RunningAgent
+from tests.waiting import until_now
 
 Start = Callable[..., RunningAgent]
 
@@ -114,7 +114,7 @@ def test_one_too_many_is_refused(start_agent: Start) -> None:
     assert agent.http.get("/healthz").json() == {"status": "Healthy", "active": 0}
     first = threading.Thread(target=agent.invoke, args=(slow(1_500),))
     first.start()
-    until(lambda: agent.http.get("/ping").json() == {"status": "HealthyBusy", "active": 1})
+    until_now(lambda: agent.http.get("/ping").json() == {"status": "HealthyBusy", "active": 1})
     assert agent.invoke("hello").status_code == 409
     first.join()
     assert agent.invoke("hello").status_code == 200
@@ -125,18 +125,11 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(start_agent: Start) ->
     answers: list[int] = []
     running = threading.Thread(target=lambda: answers.append(agent.invoke(slow(2_000)).status_code))
     running.start()
-    until(lambda: agent.http.get("/healthz").json()["active"] == 1)
+    until_now(lambda: agent.http.get("/healthz").json()["active"] == 1)
     agent.terminate()
-    until(lambda: agent.http.get("/healthz").json()["status"] == "Draining")
+    until_now(lambda: agent.http.get("/healthz").json()["status"] == "Draining")
     refused = agent.invoke("more")
     assert refused.status_code == 503 and refused.headers["retry-after"] == "1"
     running.join()
     assert answers == [200]
     assert agent.process.wait(10) == 0
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -18,6 +18,7 @@ from services.chassis.testing import TestPlatform
 from services.embedded.testing import WorkerStores
 from services.secrets_manager.settings import SecretsSettings
 from tests.platform import MASTER_KEY, make_organisation, platform_of
+from tests.waiting import PATIENCE_SECONDS
 
 PASSWORD = "correct horse battery staple"
 BESIDE = ["secrets-manager", "event-processor", "log-processor", "metrics-collector", "node-manager"]
@@ -40,7 +41,9 @@ class Tenant:
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {key or self.key}"}, timeout=30
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {key or self.key}"},
+            timeout=PATIENCE_SECONDS,
         )
 
 
@@ -55,7 +58,7 @@ async def make_tenant(platform: TestPlatform, role: str = "owner", slug: str | N
         user_id = await store.add_user(connection, email, "Test", Passwords().hash_now(PASSWORD))
         await store.add_member(connection, org_id, user_id, role)
     url = platform.url("backend")
-    async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30) as client:
+    async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=PATIENCE_SECONDS) as client:
         token = (await client.post("/auth/login", json={"email": email, "password": PASSWORD})).json()
         bearer = {"Authorization": f"Bearer {token['access_token']}"}
         me = (await client.get("/auth/me", headers=bearer)).json()

@@ -1,7 +1,6 @@
 """A service that listens to a topic of its own, for the tests of events."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -60,18 +59,6 @@ async def listening(
 async def say(platform: TestPlatform, about: Topic[Happened], *numbers: int) -> None:
     async with platform.db.system() as connection:
         await emit(connection, about, *[Happened(subject_id=new_id(), data=n) for n in numbers])
-
-
-async def until(check: Callable[[], Any], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not check():
-            await asyncio.sleep(0.02)
-
-
-async def until_true(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not await check():
-            await asyncio.sleep(0.05)
 
 
 async def letters(platform: TestPlatform, about: Topic[Happened]) -> list[Any]:

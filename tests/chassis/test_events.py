@@ -10,8 +10,9 @@ from services.chassis.consumer import GiveUp, RetryLater
 from services.chassis.ids import new_id
 from services.chassis.outbox import emit, first_time
 from services.embedded.testing import WorkerStores
-from tests.chassis.listening import Happened, all_published, letters, listening, say, topic, until, until_true
+from tests.chassis.listening import Happened, all_published, letters, listening, say, topic
 from tests.chassis.probe import probed
+from tests.waiting import until, until_told
 
 
 async def test_an_event_leaves_only_with_its_transaction(stores: WorkerStores) -> None:
@@ -106,7 +107,7 @@ async def test_poison_is_buried_and_holds_up_nobody(
         listener.fail = lambda event: ZeroDivisionError("poison") if event.data == 1 else None
         await say(platform, about, 1, 2, 3)
         await until(lambda: listener.heard == [2, 3])
-        await until_true(lambda: letters(platform, about))
+        await until_told(lambda: letters(platform, about))
         await asyncio.sleep(1)
         assert listener.attempts.count(1) == 3
         (letter,) = await letters(platform, about)
@@ -154,7 +155,7 @@ async def test_the_sweep_keeps_what_is_young_or_unpublished(stores: WorkerStores
     environment = stores.fresh_database().migration_environment()
     async with probed(environment) as platform:
         await say(platform, about, 1, 2, 3)
-        await until_true(lambda: all_published(platform))
+        await until_told(lambda: all_published(platform))
         await platform.db.execute(
             "UPDATE outbox SET created_at = now() - interval '8 days' WHERE (payload ->> 'data')::int < 3"
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -13,6 +13,7 @@ from services.chassis.loops import guard, run_loop
 from services.chassis.metrics import Metrics
 from services.chassis.service import every
 from services.embedded.testing import WorkerStores
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +37,11 @@ class Worker:
         if self.failing:
             raise ZeroDivisionError("once more")
 
+    def has_run(self, times: int) -> bool:
+        return self.runs == times
+
     async def work_alone(self, fence: Fence) -> None:
         self.fences.append(fence)
-
-
-async def until(check: Any, seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not check():
-            await asyncio.sleep(0.01)
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:
@@ -73,7 +71,7 @@ async def test_a_wake_up_runs_it_at_once_and_is_not_lost_while_it_runs() -> None
     await until(lambda: worker.runs == 1)
     for expected in (2, 3, 4):
         worker.woken.set()
-        await until(lambda expected=expected: worker.runs == expected)
+        await until(partial(worker.has_run, expected))
     await ended(task)
 
 

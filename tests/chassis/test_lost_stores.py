@@ -9,8 +9,9 @@ from services.chassis.bus import stream_name
 from services.chassis.consumer import GiveUp, RetryLater
 from services.chassis.ids import new_id
 from services.embedded.testing import StoresFactory
-from tests.chassis.listening import Happened, all_published, letters, listening, say, topic, until, until_true
+from tests.chassis.listening import Happened, all_published, letters, listening, say, topic
 from tests.chassis.probe import probed
+from tests.waiting import until, until_told
 
 
 @pytest.mark.drill
@@ -51,7 +52,7 @@ async def test_nothing_is_lost_with_the_store_of_nats(own_stores: StoresFactory)
         stores.nats.start()
         listener.fail = lambda _: None
         await say(platform, about, 4)
-        await until(lambda: {2, 3, 4} <= set(listener.heard), 60)
+        await until(lambda: {2, 3, 4} <= set(listener.heard))
         await say(platform, about, 5)
         await until(lambda: 5 in listener.heard)
 
@@ -64,7 +65,7 @@ async def test_a_stream_made_again_by_one_who_died_is_still_filled(own_stores: S
         listener.fail = lambda event: RetryLater(60) if event.data == 1 else None
         await say(platform, about, 1)
         await until(lambda: 1 in listener.attempts)
-        await until_true(lambda: all_published(platform))
+        await until_told(lambda: all_published(platform))
     stores.nats.stop()
     stores.nats.delete_store()
     stores.nats.start()
@@ -95,7 +96,7 @@ async def test_a_frozen_nats_piles_nothing_up(own_stores: StoresFactory) -> None
             assert bus is not None and bus.jetstream.publish_async_pending() <= 200
         finally:
             identity.send(signal.SIGCONT)
-        await until(lambda: set(range(200)) <= set(listener.heard), 60)
+        await until(lambda: set(range(200)) <= set(listener.heard))
 
 
 @pytest.mark.drill
@@ -115,5 +116,5 @@ async def test_a_postgres_that_restarts_kills_no_consumer(own_stores: StoresFact
         await asyncio.sleep(1)
         assert not any(task.done() for task in platform.running.tasks)
         stores.postgres.start()
-        await until(lambda: 2 in listener.heard, 90)
-        await until_true(lambda: letters(platform, about), 90)
+        await until(lambda: 2 in listener.heard)
+        await until_told(lambda: letters(platform, about))

@@ -17,6 +17,7 @@ from services.embedded.testing import WorkerStores
 from services.secrets_manager.settings import SecretsSettings
 from tests.backend.conftest import BESIDE, PASSWORD, Tenant, backend_settings, make_tenant
 from tests.platform import MASTER_KEY, platform_of
+from tests.waiting import PATIENCE_SECONDS
 
 COMMAND = Path(sys.executable).parent / "agentplane"
 
@@ -55,7 +56,7 @@ class Person:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, error = await asyncio.wait_for(process.communicate(given.encode()), 60)
+        out, error = await asyncio.wait_for(process.communicate(given.encode()), PATIENCE_SECONDS)
         return Result(process.returncode or 0, out.decode(), error.decode())
 
     async def logs_in(self) -> None:

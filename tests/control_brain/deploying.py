@@ -6,14 +6,14 @@ from uuid import UUID
 from services.chassis.testing import TestPlatform
 from services.contracts.agents import AgentState, Instance
 from services.contracts.control_brain import AgentOverview, BrainState, ControlBrainClient
-from tests.control_brain.waiting import until
 from tests.platform import make_agent, make_organisation
+from tests.waiting import until_told
 
 
 async def leading(platform: TestPlatform) -> BrainState:
     """The brain's state once it leads."""
     brain = platform.client(ControlBrainClient)
-    return await until(brain.state, lambda state: state.is_leader and state.last_tick is not None)
+    return await until_told(brain.state, lambda state: state.is_leader and state.last_tick is not None)
 
 
 async def deployed(
@@ -50,7 +50,7 @@ async def in_state(
     async def look() -> AgentOverview:
         return await overview(platform, org_id, agent_id)
 
-    return await until(look, lambda seen: seen.state is state)
+    return await until_told(look, lambda seen: seen.state is state)
 
 
 async def instance_of(platform: TestPlatform, org_id: UUID, agent_id: UUID) -> Instance:

@@ -12,8 +12,8 @@ from services.contracts.executor import InstanceReport
 from tests.control_brain.conftest import QUICK_BRAIN, QUICK_NODES
 from tests.control_brain.deploying import deployed, in_state, instance_of, leading, overview
 from tests.control_brain.node import node
-from tests.control_brain.waiting import until
 from tests.platform import platform_of
+from tests.waiting import until_told
 
 NAMES = ["control-brain", "node-manager"]
 
@@ -45,7 +45,7 @@ async def test_an_order_is_delivered_until_its_effect_is_seen(platform: TestPlat
         async def times() -> int:
             return len(there.taken)
 
-        await until(times, lambda taken: taken >= 2)
+        await until_told(times, lambda taken: taken >= 2)
         there.starts = True
         await in_state(platform, org_id, agent_id)
         assert len({order.command_id for order in there.taken}) == 1
@@ -75,7 +75,7 @@ async def test_a_refused_start_is_tried_elsewhere(platform: TestPlatform) -> Non
         async def takers() -> int:
             return len(first.taken) + len(second.taken)
 
-        await until(takers, lambda count: count >= 1)
+        await until_told(takers, lambda count: count >= 1)
         for each in (first, second):
             each.refusal = "the disk is full" if each.taken else None
         await in_state(platform, org_id, agent_id)
@@ -97,7 +97,7 @@ async def test_a_process_that_nobody_wants_is_stopped(platform: TestPlatform) ->
         async def left() -> int:
             return len(there.alive)
 
-        await until(left, lambda count: count == 0)
+        await until_told(left, lambda count: count == 0)
         (order,) = there.taken
         assert (order.kind, order.run_id) == ("stop", run_id)
 
@@ -106,7 +106,7 @@ async def test_a_process_that_nobody_wants_is_stopped(platform: TestPlatform) ->
 
         await platform.client(ControlBrainClient).wake(new_id(), "look")
         platform.logic("control-brain").woken.set()
-        await until(still_open, lambda rows: not rows)
+        await until_told(still_open, lambda rows: not rows)
         assert not there.runs
 
 

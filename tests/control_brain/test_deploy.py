@@ -11,7 +11,7 @@ from services.contracts.control_brain import AgentOverview, ControlBrainClient
 from services.contracts.node_manager import Cordon, NodeManagerClient
 from tests.control_brain.deploying import change, deployed, in_state, instance_of, overview
 from tests.control_brain.node import Node, node
-from tests.control_brain.waiting import until
+from tests.waiting import until_told
 
 
 async def test_an_agent_is_placed_started_and_seen(platform: TestPlatform) -> None:
@@ -60,18 +60,18 @@ async def test_a_crashed_agent_comes_back_at_once_and_then_backs_off(platform: T
         async def look() -> Instance:
             return await instance_of(platform, org_id, agent_id)
 
-        again = await until(look, lambda seen: seen.incarnation == 2 and seen.ready)
+        again = await until_told(look, lambda seen: seen.incarnation == 2 and seen.ready)
         assert again.restart_count == 1
         assert again.last_exit is not None
         assert again.last_exit.code == 1
         assert again.run_id != there.taken[0].run_id
         await end_of(there, 1, code=1, cause="exit_nonzero")
-        resting = await until(look, lambda seen: seen.backoff_until is not None)
+        resting = await until_told(look, lambda seen: seen.backoff_until is not None)
         assert resting.incarnation == 2
         assert resting.last_exit is not None
         assert resting.last_exit.code == 1
         await platform.client(ControlBrainClient).restart(org_id, agent_id)
-        back = await until(look, lambda seen: seen.incarnation == 3 and seen.ready)
+        back = await until_told(look, lambda seen: seen.incarnation == 3 and seen.ready)
         assert back.backoff_until is None
 
 
@@ -96,7 +96,7 @@ async def test_an_agent_without_a_node_says_why(platform: TestPlatform) -> None:
         async def look() -> AgentOverview:
             return await overview(platform, org_id, agent_id)
 
-        await until(look, lambda seen: there.facts.name in str(seen.reason))
+        await until_told(look, lambda seen: there.facts.name in str(seen.reason))
         assert "no container engine" in str((await look()).reason)
     async with node(platform):
         await in_state(platform, org_id, agent_id)
@@ -111,7 +111,7 @@ async def test_a_new_generation_rolls_through_the_replicas_one_by_one(platform: 
         async def look() -> AgentOverview:
             return await overview(platform, org_id, agent_id)
 
-        await until(look, lambda seen: seen.observed_generation == 2 and seen.ready_replicas == 3)
+        await until_told(look, lambda seen: seen.observed_generation == 2 and seen.ready_replicas == 3)
         kinds = [order.kind for order in there.taken[3:]]
         assert kinds == ["stop", "start"] * 3
         assert {run.incarnation for run in there.alive} == {2}
@@ -127,7 +127,7 @@ async def test_restart_replaces_every_instance(platform: TestPlatform) -> None:
         async def look() -> set[Any]:
             return {run.run_id for run in there.alive}
 
-        await until(look, lambda runs: len(runs) == 2 and not runs & before)
+        await until_told(look, lambda runs: len(runs) == 2 and not runs & before)
         await in_state(platform, org_id, agent_id)
 
 
@@ -143,14 +143,14 @@ async def test_a_drained_node_is_left_and_a_deleted_agent_goes(platform: TestPla
         async def look() -> bool:
             return bool(taken.alive) and not left.alive
 
-        await until(look, bool)
+        await until_told(look, bool)
         await platform.db.execute("UPDATE agents SET deleted_at = now() WHERE id = $1", agent_id)
         await platform.client(ControlBrainClient).wake(agent_id, "deleted")
 
         async def gone() -> list[Any]:
             return await platform.db.fetch("SELECT FROM agent_instances WHERE retired_at IS NULL")
 
-        await until(gone, lambda rows: not rows)
+        await until_told(gone, lambda rows: not rows)
         assert not taken.alive
 
 

@@ -14,7 +14,7 @@ from services.contracts.control_brain import ControlBrainClient, RunJob
 from services.contracts.node_manager import NodeManagerClient
 from tests.control_brain.deploying import change, deployed, in_state
 from tests.control_brain.node import node
-from tests.control_brain.waiting import until
+from tests.waiting import until_told
 
 
 async def job_agent(platform: TestPlatform, **spec: Any) -> tuple[UUID, UUID]:
@@ -45,7 +45,7 @@ async def test_a_job_runs_once_and_is_retired(platform: TestPlatform) -> None:
         async def runs() -> int:
             return len(there.alive)
 
-        await until(runs, lambda count: count == 1)
+        await until_told(runs, lambda count: count == 1)
         (order,) = there.taken
         assert (order.owner_kind, order.execution_id, order.input) == (
             "execution",
@@ -59,7 +59,7 @@ async def test_a_job_runs_once_and_is_retired(platform: TestPlatform) -> None:
         async def look() -> list[Any]:
             return await unretired(platform)
 
-        await until(look, lambda rows: not rows)
+        await until_told(look, lambda rows: not rows)
         brain = platform.logic("control-brain")
         await brain.reconcile(brain._leadership.fence)
         assert len(there.taken) == 1
@@ -78,15 +78,15 @@ async def test_a_job_is_stopped_on_request(platform: TestPlatform) -> None:
         async def runs() -> int:
             return len(there.alive)
 
-        await until(runs, lambda count: count == 1)
+        await until_told(runs, lambda count: count == 1)
         await gateway(platform).stop_job(org_id, asked.execution_id)
         await gateway(platform).stop_job(org_id, asked.execution_id)
-        await until(runs, lambda count: count == 0)
+        await until_told(runs, lambda count: count == 0)
 
         async def look() -> list[Any]:
             return await unretired(platform)
 
-        await until(look, lambda rows: not rows)
+        await until_told(look, lambda rows: not rows)
         assert [order.kind for order in there.taken] == ["start", "stop"]
 
 
@@ -124,7 +124,7 @@ async def test_a_process_of_a_recorded_version_runs_for_one_execution(platform: 
         async def alive() -> list[Any]:
             return there.alive
 
-        await until(alive, lambda runs: len(runs) == 1)
+        await until_told(alive, lambda runs: len(runs) == 1)
         (order,) = there.taken
         assert (order.agent_version, order.spec.cpu_limit, order.spec.egress_allow) == (7, 0.25, [])
         assert order.execution_id == asked.execution_id
@@ -133,7 +133,7 @@ async def test_a_process_of_a_recorded_version_runs_for_one_execution(platform: 
 
         # The next attempt gets a process of its own, and the one before ends.
         await gateway(platform).run_job(asked.model_copy(update={"attempt": 2, "egress": True}))
-        await until(alive, lambda runs: len(runs) == 1 and runs[0].instance_id != order.instance_id)
+        await until_told(alive, lambda runs: len(runs) == 1 and runs[0].instance_id != order.instance_id)
         assert there.taken[-1].spec.egress_allow == ["old.example"] or there.taken[-1].kind == "stop"
 
         # What runs for an execution that has ended is found without anybody saying so.
@@ -147,6 +147,6 @@ async def test_a_process_of_a_recorded_version_runs_for_one_execution(platform: 
         )
         brain = platform.logic("control-brain")
         await brain.reconcile(brain._leadership.fence)
-        await until(alive, lambda runs: not runs)
+        await until_told(alive, lambda runs: not runs)
         with pytest.raises(NotFound, match="no version 8"):
             await gateway(platform).run_job(request(org_id, agent_id, agent_version=8))

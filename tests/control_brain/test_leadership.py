@@ -13,8 +13,8 @@ from services.contracts.control_brain import ControlBrainClient
 from tests.control_brain.conftest import QUICK_BRAIN, QUICK_NODES
 from tests.control_brain.deploying import deployed, in_state, leading
 from tests.control_brain.node import node
-from tests.control_brain.waiting import until
 from tests.platform import make_agent, make_organisation, platform_of
+from tests.waiting import until_told
 
 
 async def test_a_standby_takes_over_and_goes_on(platform: TestPlatform, environment: dict[str, str]) -> None:
@@ -34,8 +34,8 @@ async def test_a_standby_takes_over_and_goes_on(platform: TestPlatform, environm
                 LEASE,
                 new_id(),
             )
-            await until(brain.state, lambda seen: seen.leader not in {None, first.leader})
-            state = await until(brain.state, lambda seen: seen.epoch >= first.epoch + 2)
+            await until_told(brain.state, lambda seen: seen.leader not in {None, first.leader})
+            state = await until_told(brain.state, lambda seen: seen.epoch >= first.epoch + 2)
             leader = standby if (await brain.state()).is_leader else platform
             await in_state(leader, *await deployed(leader))
 

@@ -6,7 +6,7 @@ from services.chassis.testing import TestPlatform
 from services.contracts.agents import InstanceState
 from tests.control_brain.deploying import deployed, in_state, instance_of
 from tests.control_brain.node import node
-from tests.control_brain.waiting import until
+from tests.waiting import until_told
 
 
 async def test_what_a_lost_node_ran_is_replaced_and_ended_when_it_returns(platform: TestPlatform) -> None:
@@ -20,7 +20,7 @@ async def test_what_a_lost_node_ran_is_replaced_and_ended_when_it_returns(platfo
         async def running() -> list[Any]:
             return other.alive
 
-        (new,) = await until(running, bool)
+        (new,) = await until_told(running, bool)
         lost = await platform.db.fetch("SELECT state FROM nodes WHERE id = $1", silent.facts.node_id)
         assert lost[0]["state"] == "lost"
         assert (new.instance_id, new.incarnation) == (old.instance_id, 2)
@@ -32,7 +32,7 @@ async def test_what_a_lost_node_ran_is_replaced_and_ended_when_it_returns(platfo
         async def left() -> int:
             return len(silent.alive)
 
-        await until(left, lambda count: count == 0)
+        await until_told(left, lambda count: count == 0)
         instance = await instance_of(platform, org_id, agent_id)
         assert (instance.incarnation, instance.state) == (2, InstanceState.RUNNING)
         assert len(other.alive) == 1

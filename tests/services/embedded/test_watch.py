@@ -2,8 +2,7 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from services.embedded import watch as watching
 from services.embedded.faults import StoreFailed
 from services.embedded.supervised import Supervised
 from services.embedded.watch import Watch, pause_before_restart
+from tests.waiting import until_now
 
 
 class StandIn(Supervised):
@@ -35,13 +35,6 @@ def process(tmp_path: Path) -> Iterator[StandIn]:
     stand_in.stop()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_killed_process_is_restarted(process: StandIn) -> None:
     told: list[dict[str, object]] = []
     watch = Watch(process, lambda name, **facts: told.append(facts))
@@ -55,7 +48,7 @@ def test_a_killed_process_is_restarted(process: StandIn) -> None:
         watch.look()
         return process.running() and process.identity() != first
 
-    until(back)
+    until_now(back)
     assert [facts["state"] for facts in told] == ["crashed", "running"]
     assert told[0]["exit_code"] == -signal.SIGKILL
     assert told[1]["restarts"] == 1
@@ -76,7 +69,7 @@ def test_a_process_that_does_not_answer_is_killed(process: StandIn, monkeypatch:
         watch.look()
         return process.identity() not in (None, first)
 
-    until(replaced)
+    until_now(replaced)
 
 
 def test_a_process_that_outlived_its_supervisor_is_known_and_stopped(
@@ -93,7 +86,7 @@ def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(tmp_path: P
     stubborn = StandIn(tmp_path, "trap '' TERM; echo trapped; while :; do sleep 0.05; done")
     stubborn.stop_grace_seconds = 0.3
     stubborn.start()
-    until(lambda: "trapped" in stubborn.log_file.read_text())
+    until_now(lambda: "trapped" in stubborn.log_file.read_text())
     assert stubborn.stop() is False
     assert not stubborn.running()
 

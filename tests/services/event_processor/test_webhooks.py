@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,7 @@ from services.event_processor.settings import WebhookSettings
 from services.secrets_manager.settings import SecretsSettings
 from tests.platform import MASTER_KEY, make_organisation, platform_of
 from tests.services.event_processor.receiver import Receiver
+from tests.waiting import until, until_told
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "webhooks.md"
 SETTINGS = WebhookSettings(schedule="0,0.2,0.2", lease_seconds=2, disable_after_seconds=3600)
@@ -73,14 +74,6 @@ async def subscribed(
     )
 
 
-async def until(true: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
-    """What the question answers once it answers something."""
-    async with asyncio.timeout(seconds):
-        while not (found := await true()):
-            await asyncio.sleep(0.05)
-    return found
-
-
 async def ended(
     client: EventProcessorClient, org_id: UUID, webhook_id: UUID, event_id: UUID
 ) -> DeliveryDetail:
@@ -91,7 +84,9 @@ async def ended(
             return None
         return found if found.state != "pending" else None
 
-    return await until(look)  # type: ignore[no-any-return]
+    found = await until_told(look)
+    assert found is not None
+    return found
 
 
 def verifier() -> Callable[[str, dict[str, str], bytes], bool]:
@@ -113,7 +108,7 @@ async def test_an_event_arrives_signed_and_only_where_it_is_wanted(
     await subscribed(platform, other, receiver.url + "/foreign")
     event_id = await deployed(platform, org_id)
     assert (await ended(client, org_id, hook.id, event_id)).state == "delivered"
-    await until(lambda: asyncio.sleep(0, len(receiver.got) == 3))
+    await until(lambda: len(receiver.got) == 3)
     assert sorted(message.path for message in receiver.got) == ["/all", "/exactly", "/wanted"]
     (message,) = receiver.at("/wanted")
     verify, body = verifier(), orjson.loads(message.body)
@@ -195,7 +190,7 @@ async def test_retry_after_leaves_the_whole_endpoint_alone(
     org_id = await make_organisation(platform.db)
     client, hook = await subscribed(platform, org_id, receiver.url + "/busy")
     first = await deployed(platform, org_id)
-    await until(lambda: asyncio.sleep(0, receiver.at("/busy")))
+    await until(lambda: receiver.at("/busy"))
     second = await deployed(platform, org_id)
     for event_id in (first, second):
         assert (await ended(client, org_id, hook.id, event_id)).state == "delivered"
@@ -293,7 +288,7 @@ async def test_a_slow_endpoint_delays_nobody_else(platform: TestPlatform, receiv
     client, slow = await subscribed(platform, org_id, receiver.url + "/slow")
     for _ in range(20):
         await client.test_webhook(org_id, slow.id)
-    await until(lambda: asyncio.sleep(0, receiver.at("/slow")))
+    await until(lambda: receiver.at("/slow"))
     started = time.monotonic()
     _, fast = await subscribed(platform, org_id, receiver.url + "/fast")
     test = await client.test_webhook(org_id, fast.id)

@@ -7,7 +7,8 @@ import pytest_asyncio
 from services.contracts.agents import Cause
 from tests.services.executor.containers import IMAGE, needs_engine
 from tests.services.executor.test_executor import Node, among_neighbours
-from tests.services.executor.workbench import PYTHON_SERVER, order, until
+from tests.services.executor.workbench import PYTHON_SERVER, order
+from tests.waiting import until
 
 pytestmark = needs_engine
 ON_IMAGE = {"docker_image": IMAGE}

@@ -31,8 +31,8 @@ from tests.services.executor.workbench import (
     no_bundles,
     order,
     running,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = needs_engine
 

@@ -20,7 +20,8 @@ from services.executor.exits import cause_of
 from services.executor.logs import Cursor
 from services.executor.shim_process import ShimProcess
 from tests.services.executor.containers import WHY_NOT, container_bench
-from tests.services.executor.workbench import PYTHON_SERVER, Bench, bench, key, order, running, until
+from tests.services.executor.workbench import PYTHON_SERVER, Bench, bench, key, order, running
+from tests.waiting import until
 
 
 @asynccontextmanager

@@ -18,7 +18,8 @@ from services.executor.logic import Executor
 from services.executor.service import service
 from services.executor.settings import ExecutorSettings
 from tests.services.executor.neighbours import Neighbours
-from tests.services.executor.workbench import PYTHON_SERVER, make_directory, order, sweep, until
+from tests.services.executor.workbench import PYTHON_SERVER, make_directory, order, sweep
+from tests.waiting import until
 
 
 @dataclass

@@ -27,8 +27,8 @@ from tests.services.executor.workbench import (
     bench,
     make_directory,
     order,
-    until,
 )
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
 LEVELS = [IsolationLevel.USER, IsolationLevel.NAMESPACES] if ROOT else [IsolationLevel.NAMESPACES]

@@ -23,7 +23,8 @@ from services.executor.logs import Cursor
 from services.executor.plan import Plan
 from services.executor.processes import tree
 from services.executor.shim_process import ShimProcess, readable
-from tests.services.executor.workbench import Bench, bench, key, order, running, until
+from tests.services.executor.workbench import Bench, bench, key, order, running
+from tests.waiting import until
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -159,15 +158,6 @@ async def bench(
             with contextlib.suppress(OSError):
                 group.rmdir()
         shutil.rmtree(directory, ignore_errors=True)
-
-
-async def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
-    """Wait until something is true, and give it."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
-    return value
 
 
 def running(observed: Observed) -> bool:

@@ -18,8 +18,8 @@ from services.contracts.nodes import NodeFacts, NodeState
 from services.embedded.testing import WorkerStores
 from services.node_manager.settings import NodeManagerSettings
 from tests.control_brain.node import facts
-from tests.control_brain.waiting import until
 from tests.platform import make_agent, make_organisation, platform_of
+from tests.waiting import until_told
 
 QUICK = NodeManagerSettings(lease_seconds=2, fence_seconds=2.5, grace_seconds=1, margin_seconds=0.5)
 
@@ -189,11 +189,11 @@ async def test_a_silent_node_is_lost_with_what_it_runs_and_may_come_back(platfor
     run, waiting = await ordered(platform, node), await ordered(platform, node)
     await manager.report(inventory(node, 1, run))
     look = state_of(platform, node)
-    await until(look, lambda state: state is NodeState.SILENT)
+    await until_told(look, lambda state: state is NodeState.SILENT)
     assert await observed(platform, run.instance_id) == ("running", True)
     await manager.renew(node.node_id, node.boot_id)
     assert await look() is NodeState.READY
-    await until(look, lambda state: state is NodeState.LOST)
+    await until_told(look, lambda state: state is NodeState.LOST)
     assert await observed(platform, run.instance_id) == ("lost", False)
     assert await observed(platform, waiting.instance_id) == ("lost", False)
     assert (await events(platform, run.instance_id))[-1] == "instance.lost"
@@ -210,11 +210,11 @@ async def test_a_manager_that_was_away_evicts_nobody(platform: TestPlatform) -> 
     await manager.register(node)
     await platform.db.execute("UPDATE node_leases SET expires_at = now() - interval '1 hour'")
     look, started = state_of(platform, node), asyncio.get_running_loop().time()
-    await until(look, lambda state: state is NodeState.SILENT)
+    await until_told(look, lambda state: state is NodeState.SILENT)
     await manager.renew(node.node_id, node.boot_id)
     assert await look() is NodeState.READY
     await platform.db.execute("UPDATE node_leases SET expires_at = now() - interval '1 hour'")
-    await until(look, lambda state: state is NodeState.LOST)
+    await until_told(look, lambda state: state is NodeState.LOST)
     assert asyncio.get_running_loop().time() - started > QUICK.lease_seconds
 
 
