@@ -24,12 +24,9 @@ async def create_api_key(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """A new key; its secret is in this answer and never again."""
-
-    async def make() -> Response:
-        key = await backend.api_keys.create(principal, new)
-        return created(key, f"/api/v1/api-keys/{key.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request, principal, lambda: backend.api_keys.create(principal, new)
+    )
 
 
 @router.get("", summary="List API keys")

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from backend.permissions import Principal, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
-from backend.services.idempotency import created
 from services.chassis.contract import Page
 from services.contracts.bulk_forks import BulkFork, BulkForkItem, Estimate, ItemState, NewBulkFork, Verdict
 
@@ -38,12 +37,9 @@ async def create_bulk_fork(
 
     It goes on by itself until each has a verdict, its budget is spent, or it is cancelled.
     """
-
-    async def make() -> Response:
-        bulk = await backend.time_travel.bulk.create(principal, new)
-        return created(bulk, f"/api/v1/time-travel/bulk-forks/{bulk.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request, principal, lambda: backend.time_travel.bulk.create(principal, new)
+    )
 
 
 @router.get("", summary="List bulk forks")

@@ -17,7 +17,6 @@ from backend.schemas.organisations import (
     InvitationView,
     ShowInvitation,
 )
-from backend.services.idempotency import created
 from services.chassis.contract import Page
 
 router = api_router("/invitations", "invitations")
@@ -33,12 +32,9 @@ async def create_invitation(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """An invitation with its token, shown this once. No mail is sent: pass the token on yourself."""
-
-    async def make() -> Response:
-        invitation = await backend.invitations.create(principal, new)
-        return created(invitation, f"/api/v1/invitations/{invitation.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request, principal, lambda: backend.invitations.create(principal, new)
+    )
 
 
 @router.get("", summary="List invitations")

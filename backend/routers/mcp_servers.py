@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from backend.permissions import Principal, require
 from backend.routing import IdempotencyKey, TheBackend, api_router
-from backend.services.idempotency import created
 from backend.services.mcp_servers import shown_to
 from services.contracts.tools import ChangeMcpServer, McpServer, McpTool, NewMcpServer
 
@@ -27,12 +26,9 @@ async def create_mcp_server(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Agents reach its tools through the gateway; credentials go to the vault and are never shown."""
-
-    async def make() -> Response:
-        server = await backend.mcp_servers.register(principal, new)
-        return created(server, f"/api/v1/mcp-servers/{server.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request, principal, lambda: backend.mcp_servers.register(principal, new)
+    )
 
 
 @router.get("", summary="List MCP servers")

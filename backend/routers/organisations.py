@@ -17,7 +17,6 @@ from backend.schemas.organisations import (
     PatchMember,
     PatchOrganisation,
 )
-from backend.services.idempotency import created
 from services.chassis.errors import NotFound
 
 router = api_router("/organisations", "organisations")
@@ -46,12 +45,9 @@ async def create_organisation(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """A new organisation, owned by the person who asks; switch to it, or log in to it by its slug."""
-
-    async def make() -> Response:
-        organisation = await backend.organisations.found(principal, new)
-        return created(organisation, f"/api/v1/organisations/{organisation.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request, principal, lambda: backend.organisations.found(principal, new)
+    )
 
 
 @router.get("/{organisation_id}", summary="Show an organisation")

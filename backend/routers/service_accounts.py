@@ -9,7 +9,6 @@ from starlette.responses import Response
 from backend.permissions import Principal, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
 from backend.schemas.organisations import CreateServiceAccount, ServiceAccount
-from backend.services.idempotency import created
 from services.chassis.contract import Page
 
 router = api_router("/service-accounts", "service accounts")
@@ -26,12 +25,9 @@ async def create_service_account(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """An account that nobody logs in to; make API keys for it next."""
-
-    async def make() -> Response:
-        account = await backend.service_accounts.create(principal, new)
-        return created(account, f"/api/v1/service-accounts/{account.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request, principal, lambda: backend.service_accounts.create(principal, new)
+    )
 
 
 @router.get("", summary="List service accounts")

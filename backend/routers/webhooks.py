@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from backend.permissions import Principal, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
-from backend.services.idempotency import created
 from services.chassis.contract import Page
 from services.contracts.webhooks import (
     CreateWebhook,
@@ -35,12 +34,11 @@ async def create_webhook(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """A new endpoint; the secret that its messages are signed with is in this answer and never again."""
-
-    async def make() -> Response:
-        made = await backend.clients.events.create_webhook(principal.org_id, new, principal.actor)
-        return created(made, f"/api/v1/webhooks/{made.id}")
-
-    return await backend.idempotency.once(request, principal, make)
+    return await backend.idempotency.created(
+        request,
+        principal,
+        lambda: backend.clients.events.create_webhook(principal.org_id, new, principal.actor),
+    )
 
 
 @router.get("", summary="List webhooks")

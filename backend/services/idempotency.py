@@ -6,6 +6,7 @@ Kept answers are stored sealed, for the answer to a new API key holds the key it
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -17,6 +18,17 @@ from backend.tokens import AccessTokens
 from services.chassis.errors import IdempotencyMismatch, InProgress, Invalid
 
 HEADER = "Idempotency-Key"
+
+
+class Made(Protocol):
+    """Something new that has a page of its own, named by its id."""
+
+    @property
+    def id(self) -> object:
+        """What its page ends with."""
+
+    def model_dump_json(self) -> str:
+        """The answer's body."""
 
 
 class Idempotency:
@@ -52,6 +64,17 @@ class Idempotency:
         await self._store.keep(*claim, response.status_code, headers, self._tokens.seal(bytes(response.body)))
         return response
 
+    async def created(
+        self, request: Request, principal: Principal, make: Callable[[], Awaitable[Made]]
+    ) -> Response:
+        """The answer to a request that adds to the collection at its path, made at most once for its key."""
+
+        async def answer() -> Response:
+            made = await make()
+            return created(made, f"{request.url.path}/{made.id}")
+
+        return await self.once(request, principal, answer)
+
 
 def request_key(request: Request) -> str | None:
     """The request's idempotency key."""
@@ -62,7 +85,7 @@ def request_key(request: Request) -> str | None:
 
 
 def created(
-    model: BaseModel, location: str, status: int = 201, headers: dict[str, str] | None = None
+    model: Made | BaseModel, location: str, status: int = 201, headers: dict[str, str] | None = None
 ) -> Response:
     """The answer to a creation."""
     return Response(
