@@ -36,7 +36,8 @@ class Node:
     seq: int = 0
     taken: list[Order] = field(default_factory=list)
     runs: dict[UUID, InstanceReport] = field(default_factory=dict)
-    stopped: set[tuple[UUID, int]] = field(default_factory=set)
+    # The highest ended incarnation of each instance: an order that comes late or again starts nothing.
+    ended: dict[UUID, int] = field(default_factory=dict)
 
     @property
     def alive(self) -> list[InstanceReport]:
@@ -88,13 +89,13 @@ class Node:
         return web.Response(text=receipt.model_dump_json(), content_type="application/json")
 
     def _obey(self, order: Order) -> None:
-        slot = (order.instance_id, order.incarnation)
         if order.kind != "start":
-            self.stopped.add(slot)
+            self._bury(order.instance_id, order.incarnation)
             if order.run_id in self.runs and (self.obeys_stops or order.kind == "kill"):
                 self._exit(order.run_id, InstanceExit(code=0))
             return
-        if not self.starts or slot in self.stopped or order.run_id in self.runs:
+        over = self.ended.get(order.instance_id, 0) >= order.incarnation
+        if not self.starts or over or order.run_id in self.runs:
             return
         assert all(run.instance_id != order.instance_id for run in self.alive), (
             "two processes of one instance"
@@ -121,6 +122,10 @@ class Node:
         ended = {"state": InstanceState.EXITED, "ready": False, "endpoint": None, "exit": how}
         moments = {"finished_at": Clock().now(), "ready_at": ready_at or run.ready_at}
         self.runs[run_id] = run.model_copy(update={**ended, **moments})
+        self._bury(run.instance_id, run.incarnation)
+
+    def _bury(self, instance_id: UUID, incarnation: int) -> None:
+        self.ended[instance_id] = max(self.ended.get(instance_id, 0), incarnation)
 
 
 def facts(name: str, url: str = "http://127.0.0.1:1", **more: Any) -> NodeFacts:

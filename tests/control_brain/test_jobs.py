@@ -128,7 +128,7 @@ async def test_a_process_of_a_recorded_version_runs_for_one_execution(platform: 
         (order,) = there.taken
         assert (order.agent_version, order.spec.cpu_limit, order.spec.egress_allow) == (7, 0.25, [])
         assert order.execution_id == asked.execution_id
-        ready = await platform.client(NodeManagerClient, "agent-gateway").endpoints()
+        ready = await until_told(platform.client(NodeManagerClient, "agent-gateway").endpoints)
         assert [(each.execution_id, each.attempt) for each in ready] == [(asked.execution_id, 1)]
 
         # The next attempt gets a process of its own, and the one before ends.
