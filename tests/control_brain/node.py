@@ -34,6 +34,8 @@ class Node:
     silent: bool = False
     delay_seconds: float = 0
     seq: int = 0
+    deliveries: int = 0
+    # Each order once, however often it came.
     taken: list[Order] = field(default_factory=list)
     runs: dict[UUID, InstanceReport] = field(default_factory=dict)
     # The highest ended incarnation of each instance: an order that comes late or again starts nothing.
@@ -78,7 +80,9 @@ class Node:
     async def take(self, request: web.Request) -> web.Response:
         order = Order.model_validate_json(await request.read())
         await asyncio.sleep(self.delay_seconds)
-        self.taken.append(order)
+        self.deliveries += 1
+        if all(each.command_id != order.command_id for each in self.taken):
+            self.taken.append(order)
         accepted = not (self.refusal and order.kind == "start")
         if accepted:
             self._obey(order)
