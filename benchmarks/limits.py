@@ -14,7 +14,7 @@ from services.secrets_manager.settings import SecretsSettings
 from tests.backend.conftest import backend_settings, make_tenant
 from tests.platform import MASTER_KEY, platform_of
 
-ROUNDS, REQUESTS = 20, 400
+ROUNDS, REQUESTS = 60, 150
 
 
 def measure() -> Report:
@@ -52,10 +52,11 @@ async def _write(report: Report, app: ASGIApp, call: Call) -> None:
             Limits.admit = admit  # type: ignore[method-assign]
             taken.append(await _cpu(ask, call))
     Limits.admit = guarded  # type: ignore[method-assign]
-    on, off = statistics.median(with_limits), statistics.median(without)
-    report.add("CPU of a request with limits", on * 1e6, "µs")
-    report.add("CPU of a request without", off * 1e6, "µs")
-    report.add("ratio", on / off, "x", at_most=1.1)
+    report.add("CPU of a request with limits", statistics.median(with_limits) * 1e6, "µs")
+    report.add("CPU of a request without", statistics.median(without) * 1e6, "µs")
+    # A round's own ratio: the machine is not equally fast in all of them.
+    ratios = (on / off for on, off in zip(with_limits, without, strict=True))
+    report.add("ratio, median of the rounds'", statistics.median(ratios), "x", at_most=1.1)
 
 
 async def _open(self: Limits, principal: Principal, method: str, path: str, admission: Admission) -> None:

@@ -4,7 +4,7 @@ A storm of logins beside the API, what a login tells by its time, and how fast t
     AGENTPLANE_BENCH_SECONDS=8 python -m benchmarks.logins
 
 One backend process. Somebody reads an agent 50 times a second; then 200 logins a second of unknown accounts
-come on top, far more than two threads can check.
+come on top, far more than half of the cores can check.
 """
 
 import asyncio

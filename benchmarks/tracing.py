@@ -16,7 +16,7 @@ from tests.backend.conftest import backend_settings, make_tenant
 from tests.chassis.collector import collecting
 from tests.platform import MASTER_KEY, platform_of
 
-ROUNDS, REQUESTS = 20, 400
+ROUNDS, REQUESTS = 60, 150
 
 
 def measure() -> Report:
@@ -63,9 +63,10 @@ async def _write(report: Report, apps: dict[str, ASGIApp], call: Call) -> None:
     medians = {name: statistics.median(each) for name, each in taken.items()}
     for name, seconds in medians.items():
         report.add(f"CPU of a request, {name}", seconds * 1e6, "µs")
-    off = medians["without a collector"] / medians["untraced"]
-    report.add("without a collector against untraced", off, "x", at_most=1.05)
-    report.add("a tenth collected against untraced", medians["a tenth collected"] / medians["untraced"], "x")
+    for name, most in (("without a collector", 1.05), ("a tenth collected", None)):
+        # A round's own ratio: the machine is not equally fast in all of them.
+        ratios = (one / off for one, off in zip(taken[name], taken["untraced"], strict=True))
+        report.add(f"{name} against untraced", statistics.median(ratios), "x", at_most=most)
 
 
 async def _cpu(ask: InProcessTransport, call: Call) -> float:

@@ -1,7 +1,7 @@
 """
 Checking passwords with argon2id (19 MiB, t=2, as OWASP's cheat sheet has it), without starving anything else.
 
-The work is done by two threads of its own, which step back behind the rest of the process where the system
+The work is done by a few threads of its own, which step back behind the rest of the process where the system
 lets threads do so, and no more than 50 requests wait for them; further ones are told to come back. Logins of
 one network hold half of these places at most, so that its storm leaves room for everybody else.
 """
@@ -23,7 +23,8 @@ from services.chassis.errors import RateLimited
 
 T = TypeVar("T")
 
-AT_ONCE = 2
+# The other half of the machine is for those who are logged in.
+AT_ONCE = max(1, (os.cpu_count() or 2) // 2)
 MOST_WAITING = 50
 MOST_WAITING_OF_ONE = 25
 NICENESS = 10
