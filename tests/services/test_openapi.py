@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from services.secrets_manager.settings import SecretsSettings
 from tests.backend.conftest import BESIDE, Tenant, backend_settings, make_tenant
 from tests.backend.people import owner_of
 from tests.platform import MASTER_KEY, platform_of
-from tests.soak import SOAK, Parts, count, keep_parts, recorded
+from tests.soak import SOAK, count, keep_parts, recorded
 
 NAMES = ["backend", *BESIDE]
 EXAMPLES = count(1, 40)
@@ -73,16 +73,12 @@ async def platform(stores: WorkerStores) -> AsyncIterator[TestPlatform]:
         yield platform
 
 
-@pytest.fixture(scope="module")
-def parts() -> Iterator[Parts]:
-    """What each service's part of the drill found; a soak keeps it, so that parts may run one by one."""
-    found: Parts = {}
-    yield found
-    every = keep_parts("documents", found)
+def note(service: str, found: dict[str, int]) -> None:
+    """Keep what was found in one service; with all of them there is a report."""
+    every = keep_parts("documents", {service: found})
     if set(DRIVEN) <= set(every):
-        with recorded(
-            "documents", "every route answers as its document says", "tests/services/test_openapi.py"
-        ) as report:
+        title, tests = "every route answers as its document says", "tests/services/test_openapi.py"
+        with recorded("documents", title, tests) as report:
             write(report, sum(map(Counter, every.values()), Counter[str]()))
 
 
@@ -163,18 +159,18 @@ DRIVEN = [name for name in NAMES if operations(name)]
 
 @pytest.mark.parametrize("service", DRIVEN)
 async def test_every_route_answers_as_its_document_says(
-    platform: TestPlatform, tenant: Tenant, parts: Parts, service: str, tmp_path: Path
+    platform: TestPlatform, tenant: Tenant, service: str, tmp_path: Path
 ) -> None:
     headers, kept = await credentials(platform, tenant, service)
     before = answered(platform, service)
     found = await driven(platform.url(service), headers, tmp_path / "report.json", kept)
     sent = {status: number - before.get(status, 0) for status, number in answered(platform, service).items()}
-    parts[service] = {
+    counts = {
         "operations": found["operations"]["tested"],
         "requests": int(sum(sent.values())),
         WITH_CREDENTIAL: int(sum(sent.values()) - sent.get("401", 0)),
-        **Counter(each["type"] for each in found["failures"]),
     }
+    note(service, counts | Counter(each["type"] for each in found["failures"]))
     assert found["test_cases"]["generated"] > 0 and not found["errors"], found["output"]
     assert not [status for status, number in sent.items() if status >= "500" and number], sent
     assert not found["failures"], found["output"][-20_000:]
