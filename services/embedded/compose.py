@@ -88,17 +88,16 @@ class ComposePlatform:
         _write(self._directory / "compose.env", {
             **variables, **_addresses(passwords), **_hashes(variables),
             "BACKEND_PORT": str(self.api_port), "FRONTEND_PORT": str(self.dashboard_port),
-            "CORS_ORIGINS": self._origins(variables.get("CORS_ORIGINS", "")),
         })  # fmt: skip
         knobs = {
             name: value for name, value in variables.items() if value and not name.startswith(_NOT_KNOBS)
         }
-        _write(self._directory / "knobs.env", knobs)
+        _write(self._directory / "knobs.env", {**knobs, "CORS_ORIGINS": self._origins(knobs)})
 
-    def _origins(self, given: str) -> str:
-        """The dashboard is another server than the API, which must know it; and what `.env` names."""
+    def _origins(self, knobs: Mapping[str, str]) -> str:
+        """What `.env` names, and the dashboard: another server than the API, which must know it."""
         own = [f"http://{host}:{self.dashboard_port}" for host in ("localhost", "127.0.0.1")]
-        return ",".join([*filter(None, given.split(",")), *own])
+        return ",".join([*filter(None, knobs.get("CORS_ORIGINS", "").split(",")), *own])
 
     def build(self, base_image: str | None = None) -> None:
         """Build the image of the platform, of the demo agents and of the dashboard."""

@@ -41,7 +41,7 @@ export function CopyId({ id, label = "id", full = false }: { id: string; label?:
 export function CopyButton({ text, className }: { text: string; className?: string }) {
   const [copied, copy] = useCopy();
   return (
-    <button type="button" onClick={() => copy(text)} aria-label="copy" className={cx("grid size-6 place-items-center rounded text-muted hover:bg-hover hover:text-text", className)}>
+    <button type="button" onClick={() => copy(text)} aria-label="copy" className={cx("grid size-6 shrink-0 place-items-center rounded text-muted hover:bg-hover hover:text-text", className)}>
       {copied ? <Check aria-hidden className="size-3.5 text-ok" /> : <Copy aria-hidden className="size-3.5" />}
     </button>
   );

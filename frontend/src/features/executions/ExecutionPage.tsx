@@ -54,9 +54,11 @@ function Shown({ execution }: { execution: Execution }) {
         <div className="grid min-w-0 gap-4">
           {execution.error && <Failure execution={execution} />}
           <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
-            <Panel title="Input" padded><Value value={execution.input} /></Panel>
-            <Panel title="Output" padded>
-              {execution.output === null && !ended ? <p className="animate-shimmer text-muted">It is at work.</p> : <Value value={execution.output} />}
+            <Panel title="Input"><div className="max-h-104 overflow-y-auto p-3"><Value value={execution.input} /></div></Panel>
+            <Panel title="Output">
+              <div className="max-h-104 overflow-y-auto p-3">
+                {execution.output === null && !ended ? <p className="animate-shimmer text-muted">It is at work.</p> : <Value value={execution.output} />}
+              </div>
             </Panel>
           </div>
           <Panel title="Steps">
