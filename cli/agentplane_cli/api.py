@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,10 @@ class Api:
         self.url = url
         self._api_key = api_key
         self._config = config
-        self._http = httpx.Client(base_url=url + PREFIX, timeout=TIMEOUT_SECONDS)
+        # By which a person tells this machine's sessions from a browser's.
+        machine = platform.node().encode("ascii", "replace").decode()
+        agent = {"User-Agent": f"agentplane-cli ({machine})"}
+        self._http = httpx.Client(base_url=url + PREFIX, timeout=TIMEOUT_SECONDS, headers=agent)
 
     def get(self, path: str, *, timeout: float = TIMEOUT_SECONDS, **query: Any) -> Any:
         """The document at a path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from services.embedded.ports import refuse_taken_ports
 Level = Literal["ok", "warn", "fail"]
 ENOUGH_FREE_BYTES = 2 * 1024**3
 SANE_YEAR = 2026
+ENGINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def diagnose(platform: LocalPlatform) -> list[Finding]:
         _clock,
         lambda _: _user_namespaces(),
         lambda _: _cgroups(),
+        _container_engine,
     ]
     return [look(platform) for look in looks]
 
@@ -190,3 +193,31 @@ def _cgroups() -> Finding:
         "no writable cgroup; a watchdog enforces agents' limits",
         "run as root, or under systemd with Delegate=yes",
     )
+
+
+def _container_engine(platform: LocalPlatform) -> Finding:
+    name = "container engine"
+    settings = {**read_env(platform.root / ".env"), **os.environ}
+    if settings.get("AGENTPLANE_EXECUTOR_DOCKER_DRIVER") == "off":
+        return Finding(name, "ok", "switched off; agents run as processes")
+    address = settings.get("AGENTPLANE_EXECUTOR_DOCKER_SOCKET") or "/var/run/docker.sock"
+    try:
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.settimeout(ENGINE_SECONDS)
+            engine.connect(address)
+            engine.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
+            status = engine.recv(64).split()[1:2]
+    except OSError as error:
+        status, why = [], str(error)
+    else:
+        why = "it does not answer as one"
+    if status != [b"200"]:
+        return Finding(
+            name,
+            "warn",
+            f"none at {address} ({why}); of images only agent-runtime:latest can be deployed, and folders",
+            "install and start Docker, or deploy a folder: agentplane deploy-agent --folder …",
+        )
+    if os.geteuid() != 0:
+        return Finding(name, "warn", f"one answers at {address}, but containers of agents take root")
+    return Finding(name, "ok", f"one answers at {address}; images run as containers")

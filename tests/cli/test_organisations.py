@@ -104,6 +104,7 @@ async def test_sessions_and_the_password(owner: Person, guest: Person) -> None:
     await guest.logs_in()
     sessions = (await owner.types("sessions", "list", "-o", "json")).json
     assert len(sessions) == 3 and [each["current"] for each in sessions].count(True) == 1
+    assert any(each["user_agent"].startswith("agentplane-cli (") for each in sessions)
     assert "2 other sessions" in (await owner.types("sessions", "revoke-others")).out
     assert (await guest.types("whoami")).code == 4
     (only,) = (await owner.types("sessions", "list", "-o", "json")).json
