@@ -21,6 +21,9 @@ FROM agents a LEFT JOIN agent_status s ON s.org_id = a.org_id AND s.agent_id = a
 WHERE a.org_id = $1 AND a.deleted_at IS NULL
 """
 
+# The same columns by a function of the database, for what is read most.
+_READ = "SELECT * FROM read_agents($1, $2)"
+
 # The agent and its first version in one statement: one round trip.
 _INSERT = """
 WITH made AS (
@@ -86,14 +89,13 @@ class AgentStore:
         return agent.model_copy(update={"created_at": row["created_at"], "updated_at": row["created_at"]})
 
     async def read(self, wanted: list[tuple[UUID, UUID]]) -> list[Agent | None]:
-        """Agents by organisation and id, with their status; one transaction for each organisation."""
+        """Agents by organisation and id, with their status; one round trip for each organisation."""
         by_org: dict[UUID, set[UUID]] = {}
         for org_id, agent_id in wanted:
             by_org.setdefault(org_id, set()).add(agent_id)
         found: dict[tuple[UUID, UUID], Agent] = {}
         for org_id, ids in by_org.items():
-            async with self._db.tenant(org_id) as connection:
-                rows = await connection.fetch(_AGENT + " AND a.id = ANY($2::uuid[])", org_id, list(ids))
+            rows = await self._db.fetch_as_tenant(_READ, org_id, list(ids))
             found.update({(org_id, row["id"]): _agent(row) for row in rows})
         return [found.get(each) for each in wanted]
 

@@ -2,7 +2,12 @@
 
 from uuid import UUID
 
-from services.agent_gateway.records import Active, Holder
+from services.agent_gateway.records import Active, Holder, Totals
+from services.chassis.database import Row
+from services.contracts.executions import ExecutionStatus, Limits, Relation
+from services.contracts.time_travel import ReplayPlan
+
+_COUNTED = ("steps", "tokens_in", "tokens_out", "cost_nano", "scripted")
 
 
 class ActiveExecutions:
@@ -63,12 +68,12 @@ def attribute(
     In this order: the header that names it, the key made for one execution, the trace the platform issued,
     the only execution of the calling process.
     """
-    running = [each for each in active.of_run(holder.run_id) if each.org_id == holder.org_id]
     if named is not None:
-        return _named(holder, running, named)
+        return _named(holder, active, named)
     if holder.execution_id is not None:
         found = active.get(holder.execution_id)
         return found if found is not None and found.attempt == holder.attempt else None
+    running = [each for each in active.of_run(holder.run_id) if each.org_id == holder.org_id]
     if traceparent is not None:
         trace = traceparent.split("-")[1:2]
         of_trace = [each for each in running if [each.trace_id] == trace]
@@ -77,12 +82,46 @@ def attribute(
     return running[0] if len(running) == 1 else None
 
 
-def _named(holder: Holder, running: list[Active], named: str) -> Active | None:
+def _named(holder: Holder, active: ActiveExecutions, named: str) -> Active | None:
     try:
         wanted = UUID(named)
     except ValueError:
         raise NotYours(f"X-AgentPlane-Execution-Id must be a UUID, not {named[:80]!r}") from None
-    found = next((each for each in running if each.id == wanted), None)
-    if found is None or holder.execution_id not in {None, wanted}:
+    found = active.get(wanted)
+    theirs = found is not None and (found.run_id, found.org_id) == (holder.run_id, holder.org_id)
+    if not theirs or holder.execution_id not in {None, wanted}:
         raise NotYours(f"this key is not good for execution {wanted}")
     return found
+
+
+def active_from(row: Row) -> Active:
+    """An execution under way from its row."""
+    return Active(
+        id=row["id"],
+        org_id=row["org_id"],
+        agent_id=row["agent_id"],
+        agent_name=row["agent_name"],
+        agent_version=row["agent_version"],
+        mode=row["mode"],
+        status=ExecutionStatus(row["status"]),
+        attempt=row["attempt"],
+        max_attempts=row["max_attempts"],
+        failures=row["failures"],
+        epoch=row["lease_epoch"],
+        instance_id=row["instance_id"],
+        run_id=row["run_id"],
+        dispatch=row["dispatch"],
+        input=row["input"],
+        thread_id=row["thread_id"],
+        deadline_at=row["deadline_at"],
+        traceparent=row["traceparent"],
+        accepted=row["accepted_at"] is not None,
+        relation=Relation(row["relation"]) if row["relation"] else None,
+        parent_id=row["parent_execution_id"],
+        root_id=row["root_execution_id"],
+        limits=Limits.model_validate(row["limits"]) if row["limits"] else None,
+        replay=ReplayPlan.model_validate(row["replay"]) if row["replay"] else None,
+        totals=Totals(
+            **{name: row[name] for name in _COUNTED}, whole=row["attempt"] == 1 and row["steps"] == 0
+        ),
+    )

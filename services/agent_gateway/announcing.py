@@ -1,4 +1,9 @@
-"""Telling the platform about changes of executions: one event a change, in the transaction that made it."""
+"""
+Telling the platform about changes of executions: one event a change, in the transaction that made it.
+
+Statements that run for every execution tell of their rows themselves (`announcement_store.py`); the others
+hand their rows to `announce`. A test holds both to the same event.
+"""
 
 from collections.abc import Sequence
 

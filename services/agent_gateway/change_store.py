@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from services.agent_gateway.announcing import announce
+from services.agent_gateway.announcement_store import telling, told
 from services.agent_gateway.records import Active, Said, Transition
 from services.chassis.database import Connection, Database, Row, json_element
 
-_CHANGE = """
+_CHANGE = f"""
 WITH wanted AS (
     SELECT *, status IN ('succeeded', 'failed', 'cancelled', 'expired') AS ends, status = 'queued' AS waits
     FROM unnest(
@@ -51,9 +51,9 @@ WITH wanted AS (
 ), freed AS (
     DELETE FROM execution_lanes l USING changed c
     WHERE c.lanes IS NOT NULL AND l.execution_id = c.id AND (c.finished_at IS NOT NULL OR c.status = 'queued')
-)
+), {told("changed", 19, "actor")}
 SELECT * FROM changed
-"""
+"""  # noqa: S608 - put together from constants
 
 _APPEND = """
 WITH said AS (
@@ -95,11 +95,17 @@ class ChangeStore:
     async def apply(self, changes: list[Transition]) -> list[Row | None]:
         """Write changes of state; the row as each left it, null for one that came too late."""
         left: list[Row | None] = [None] * len(changes)
-        async with self._writing, self._db.system(planned_once=True) as connection:
-            for places in _rounds(changes):
-                applied = await self._round(connection, [changes[place] for place in places])
-                for place in places:
-                    left[place] = applied.get(changes[place].execution_id)
+        rounds = list(_rounds(changes))
+        async with self._writing:
+            if len(rounds) == 1:
+                found = [await self._db.fetch_planned(_CHANGE, *_columns(changes))]
+            else:
+                async with self._db.planned() as connection:
+                    found = [await self._round(connection, changes, places) for places in rounds]
+        for places, rows in zip(rounds, found, strict=True):
+            applied = {row["id"]: row for row in rows}
+            for place in places:
+                left[place] = applied.get(changes[place].execution_id)
         return left
 
     async def append(self, said: list[Said]) -> list[bool]:
@@ -123,10 +129,10 @@ class ChangeStore:
             )
         return {row["id"] for row in rows}
 
-    async def _round(self, connection: Connection, changes: Sequence[Transition]) -> dict[UUID, Row]:
-        rows = await connection.fetch(_CHANGE, *_columns(changes))
-        await announce(connection, rows)
-        return {row["id"]: row for row in rows}
+    async def _round(
+        self, connection: Connection, changes: Sequence[Transition], places: Sequence[int]
+    ) -> list[Row]:
+        return await connection.fetch(_CHANGE, *_columns([changes[place] for place in places]))
 
 
 def _rounds(changes: Sequence[Transition]) -> Iterator[list[int]]:
@@ -144,7 +150,7 @@ def _rounds(changes: Sequence[Transition]) -> Iterator[list[int]]:
         left = later
 
 
-def _columns(changes: Sequence[Transition]) -> list[list[object]]:
+def _columns(changes: Sequence[Transition]) -> list[object]:
     return [
         [change.execution_id for change in changes],
         [change.epoch for change in changes],
@@ -164,4 +170,5 @@ def _columns(changes: Sequence[Transition]) -> list[list[object]]:
         [change.run_id for change in changes],
         [change.accepted for change in changes],
         [change.totals.fidelity if change.status.terminal else None for change in changes],
+        *telling(len(changes)),
     ]

@@ -21,7 +21,7 @@ from services.agent_gateway.event_stream import Sent
 from services.agent_gateway.invocation import UNREACHABLE_SECONDS, Invoker, Outcome
 from services.agent_gateway.outcomes import Accepted, Busy, Failed, settle
 from services.agent_gateway.queue_store import QueueStore
-from services.agent_gateway.records import Active, Said, Totals, Transition
+from services.agent_gateway.records import Active, Said, Slot, Totals, Transition
 from services.agent_gateway.watching import Watchers
 from services.chassis.database import Row
 from services.chassis.errors import PlatformError, Unavailable
@@ -82,9 +82,26 @@ class Dispatcher:
             for active in claimed:
                 assert active.run_id is not None
                 self._endpoints.take(active.run_id)
-                self._active.add(active)
-                self._watchers.changed(active.id)
-                self.start(active, self._attempt(active))
+                self.begin(active)
+
+    def keep_place(self, agent_id: UUID) -> Slot | None:
+        """A place kept for an execution that is about to be created; none while others of the agent wait."""
+        free = [] if agent_id in self._hungry else self._endpoints.free_slots([agent_id], 1)
+        if not free:
+            return None
+        self._endpoints.take(free[0].run_id)
+        return free[0]
+
+    def give_back(self, run_id: UUID) -> None:
+        """A place is free again."""
+        self._endpoints.give_back(run_id)
+        self.wake.set()
+
+    def begin(self, active: Active) -> None:
+        """Make the attempt of an execution that was given a place."""
+        self._active.add(active)
+        self._watchers.changed(active.id)
+        self.start(active, self._attempt(active))
 
     async def look(self) -> None:
         """Find agents with work that nobody told of: after a back-off, a restart, or in another replica."""
@@ -133,8 +150,7 @@ class Dispatcher:
         """Let go of an execution and free its place."""
         active = self._active.remove(execution_id)
         if active is not None and active.run_id is not None:
-            self._endpoints.give_back(active.run_id)
-            self.wake.set()
+            self.give_back(active.run_id)
 
     def abort(self, execution_id: UUID) -> None:
         """Stop working on an execution that has ended or passed to another."""

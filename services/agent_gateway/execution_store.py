@@ -1,75 +1,14 @@
-"""Executions as their callers see them: created once per idempotency key, read, listed, cancelled."""
+"""Executions as their callers see them: read, listed, cancelled. They are made in `creation_store.py`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-import asyncpg
 from pydantic import TypeAdapter
 
 from services.agent_gateway.announcing import announce
-from services.chassis.database import Database, Row, json_element
-from services.chassis.errors import IdempotencyMismatch, Invalid, NotFound, PlatformError, ThreadBusy
+from services.chassis.database import Database, Row
+from services.chassis.errors import NotFound, PlatformError
 from services.contracts.agents import Cause
-from services.contracts.executions import (
-    CreateExecution,
-    Execution,
-    ExecutionEvent,
-    ExecutionStatus,
-    Fidelity,
-    OnBusy,
-)
-
-_CREATE = """
-WITH wanted AS (
-    SELECT *, row_number() OVER (PARTITION BY org_id, agent_id, thread_id, on_busy ORDER BY id) AS turn
-    FROM unnest(
-        $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::jsonb[],
-        $8::text[], $9::text[], $10::bytea[], $11::jsonb[], $12::int[],
-        $13::int[], $14::int[], $15::text[], $16::text[], $17::text[], $18::uuid[], $19::int[], $20::jsonb[],
-        $21::text[], $22::text[], $23::jsonb[]
-    ) AS new (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
-              request_hash, input, max_attempts, priority, timeout_seconds, created_by, traceparent,
-              relation, parent_execution_id, parent_step, limits, on_busy, concurrency_key, replay)
-), created AS (
-    INSERT INTO executions (org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id,
-        idempotency_key, request_hash, input, max_attempts, priority, deadline_at, created_by, traceparent,
-        relation, parent_execution_id, root_execution_id, parent_step, limits, on_busy, concurrency_key,
-        replay, lanes, event_seq)
-    SELECT org_id, id, agent_id, agent_name, agent_version, mode, dispatch, thread_id, idempotency_key,
-        request_hash, input, max_attempts, priority,
-        clock_timestamp() + timeout_seconds * interval '1 second', created_by, traceparent,
-        relation, parent_execution_id,
-        CASE WHEN parent_execution_id IS NOT NULL THEN (
-            SELECT coalesce(p.root_execution_id, p.id) FROM executions p
-            WHERE p.org_id = wanted.org_id AND p.id = wanted.parent_execution_id) END,
-        parent_step, limits, on_busy, concurrency_key, replay,
-        nullif(array_remove(ARRAY[
-            CASE WHEN thread_id IS NOT NULL THEN 'thread/' || agent_id || '/' || thread_id END,
-            CASE WHEN concurrency_key IS NOT NULL THEN 'key/' || concurrency_key END], NULL), '{}'), 1
-    FROM wanted WHERE NOT (on_busy = 'reject' AND thread_id IS NOT NULL AND (turn > 1 OR EXISTS (
-        SELECT FROM executions e WHERE e.org_id = wanted.org_id AND e.agent_id = wanted.agent_id
-        AND e.thread_id = wanted.thread_id AND e.finished_at IS NULL)))
-    ON CONFLICT (org_id, agent_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING *
-), noted AS (
-    INSERT INTO execution_events (org_id, execution_id, seq, type, status, actor)
-    SELECT org_id, id, 1, 'status', 'queued', created_by FROM created
-)
-SELECT *, created_by AS actor FROM created
-"""
-
-_OF_KEYS = """
-SELECT e.*, wanted.place FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
-    WITH ORDINALITY AS wanted (org_id, agent_id, created_by, idempotency_key, place)
-JOIN executions e USING (org_id, agent_id, created_by, idempotency_key)
-"""
-
-# Whoever must find a thread idle looks while nobody else starts one there.
-_ALONE = """
-SELECT pg_advisory_xact_lock(hashtextextended(thread, 0))
-FROM (SELECT DISTINCT unnest($1::text[]) AS thread ORDER BY thread) AS threads
-"""
+from services.contracts.executions import Execution, ExecutionEvent, ExecutionStatus, Fidelity
 
 _AT_WORK = """
 SELECT id FROM executions
@@ -77,7 +16,7 @@ WHERE agent_id = $1 AND thread_id = $2 AND id < $3 AND finished_at IS NULL AND s
 """
 
 _GET = "SELECT * FROM executions WHERE org_id = (SELECT current_org()) AND id = $1"
-_READ = "SELECT * FROM executions WHERE org_id = $1 AND id = ANY($2::uuid[])"
+_READ = "SELECT * FROM read_executions($1, $2)"
 
 _LIST = """
 SELECT * FROM executions
@@ -114,41 +53,11 @@ SELECT *, cancel_actor AS actor FROM ended
 _events = TypeAdapter(list[ExecutionEvent])
 
 
-@dataclass(frozen=True)
-class NewRow:
-    """An execution to be created."""
-
-    id: UUID
-    org_id: UUID
-    wanted: CreateExecution
-    request_hash: bytes
-
-
 class ExecutionStore:
     """Owns what callers see of `executions` and `execution_events`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-
-    async def create(self, new: list[NewRow]) -> list[Execution | PlatformError]:
-        """Queue executions; a known idempotency key gives the execution it made before, or a mismatch."""
-        try:
-            async with self._db.system(planned_once=True) as connection:
-                if alone := [_thread(each) for each in new if each.wanted.request.on_busy is OnBusy.REJECT]:
-                    await connection.execute(_ALONE, alone)
-                rows = await connection.fetch(_CREATE, *_columns(new))
-                await announce(connection, rows)
-                known = await connection.fetch(_OF_KEYS, *_keys(new)) if len(rows) < len(new) else []
-        except asyncpg.ForeignKeyViolationError as error:
-            if error.constraint_name == "executions_parent":
-                parent = new[0].wanted.parent_execution_id
-                raise NotFound(f"there is no execution {parent} in this organisation") from error
-            raise NotFound(f"there is no agent {new[0].wanted.agent_id} in this organisation") from error
-        except asyncpg.DataError as error:
-            raise Invalid("the input contains a character that cannot be stored, such as U+0000") from error
-        made = {row["id"]: execution_from(row) for row in rows}
-        before = {row["place"] - 1: row for row in known}
-        return [made.get(each.id) or _same(before.get(place), each) for place, each in enumerate(new)]
 
     async def at_work_before(self, created: Execution) -> list[UUID]:
         """Executions of the same thread that were at work when this one was created."""
@@ -165,14 +74,13 @@ class ExecutionStore:
         return execution_from(row)
 
     async def read(self, wanted: list[tuple[UUID, UUID]]) -> list[Execution | PlatformError]:
-        """Executions by organisation and id; one transaction for each organisation that asks."""
+        """Executions by organisation and id; one round trip for each organisation that asks."""
         by_org: dict[UUID, set[UUID]] = {}
         for org_id, execution_id in wanted:
             by_org.setdefault(org_id, set()).add(execution_id)
         found: dict[tuple[UUID, UUID], Execution] = {}
         for org_id, ids in by_org.items():
-            async with self._db.tenant(org_id) as connection:
-                rows = await connection.fetch(_READ, org_id, list(ids))
+            rows = await self._db.fetch_as_tenant(_READ, org_id, list(ids))
             found.update({(org_id, row["id"]): execution_from(row) for row in rows})
         return [found.get(each) or NotFound(f"there is no execution {each[1]}") for each in wanted]
 
@@ -214,62 +122,3 @@ def execution_from(row: Row) -> Execution:
     values = dict(row)
     values["cancel_requested"] = values["cancel_requested_at"] is not None
     return Execution.model_validate(values)
-
-
-def _thread(new: NewRow) -> str:
-    return f"{new.wanted.agent_id}/{new.wanted.request.thread_id}"
-
-
-def _same(row: Row | None, new: NewRow) -> Execution | PlatformError:
-    if row is None:
-        return ThreadBusy(f"thread {new.wanted.request.thread_id!r} is at work, and on_busy is reject")
-    if row["request_hash"] != new.request_hash:
-        return IdempotencyMismatch(
-            f"the idempotency key {new.wanted.idempotency_key!r} was used before with another request"
-        )
-    return execution_from(row)
-
-
-def _keys(new: Sequence[NewRow]) -> list[list[object]]:
-    return [
-        [each.org_id for each in new],
-        [each.wanted.agent_id for each in new],
-        [each.wanted.created_by for each in new],
-        [each.wanted.idempotency_key for each in new],
-    ]
-
-
-def _columns(new: Sequence[NewRow]) -> list[list[object]]:
-    return [
-        [each.org_id for each in new],
-        [each.id for each in new],
-        [each.wanted.agent_id for each in new],
-        [each.wanted.agent_name for each in new],
-        [each.wanted.agent_version for each in new],
-        [each.wanted.mode for each in new],
-        [
-            {
-                "invoke_path": each.wanted.invoke_path,
-                "concurrency": each.wanted.concurrency,
-                "capture": each.wanted.capture,
-                **({"serves": True} if each.wanted.serves else {}),
-            }
-            for each in new
-        ],
-        [each.wanted.request.thread_id for each in new],
-        [each.wanted.idempotency_key for each in new],
-        [each.request_hash for each in new],
-        [json_element(each.wanted.request.input) for each in new],
-        [each.wanted.max_attempts for each in new],
-        [each.wanted.request.priority for each in new],
-        [each.wanted.timeout_seconds for each in new],
-        [each.wanted.created_by for each in new],
-        [each.wanted.traceparent for each in new],
-        [each.wanted.relation for each in new],
-        [each.wanted.parent_execution_id for each in new],
-        [each.wanted.parent_step for each in new],
-        [limits.model_dump(mode="json") if (limits := each.wanted.request.limits) else None for each in new],
-        [each.wanted.request.on_busy.value for each in new],
-        [each.wanted.request.concurrency_key for each in new],
-        [each.wanted.replay for each in new],
-    ]

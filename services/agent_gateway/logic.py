@@ -8,10 +8,12 @@ import orjson
 from starlette.types import ASGIApp
 
 from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.admission import Admission
 from services.agent_gateway.bulk.bulks import Bulks
+from services.agent_gateway.creation_store import NewRow
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.egress.proxy import EgressProxy
-from services.agent_gateway.execution_store import ExecutionStore, NewRow, execution_from
+from services.agent_gateway.execution_store import ExecutionStore, execution_from
 from services.agent_gateway.face import Face
 from services.agent_gateway.fidelity import Fidelities
 from services.agent_gateway.jobs import Jobs
@@ -49,6 +51,7 @@ class Gateway:
     def __init__(
         self,
         executions: ExecutionStore,
+        admission: Admission,
         dispatcher: Dispatcher,
         jobs: Jobs,
         keeping: Keeping,
@@ -69,6 +72,7 @@ class Gateway:
         clock: Clock,
     ) -> None:
         self._executions = executions
+        self.admission = admission
         self._watchers = watchers
         self._clock = clock
         self._active = active
@@ -88,28 +92,24 @@ class Gateway:
         self.bulks = bulks
         self.egress = egress
         self._memory = memory
-        self.creations = GroupCommit[NewRow, Execution | PlatformError](executions.create)
         self.readings = GroupCommit[tuple[UUID, UUID], Execution | PlatformError](executions.read)
 
     def before(self, inner: ASGIApp) -> ASGIApp:
         """The agents' face in front of the platform's."""
         return self.face.before(inner)
 
-    async def create(self, org_id: UUID, wanted: CreateExecution) -> Execution:
-        """Queue an execution; the same idempotency key and request give the same execution."""
+    async def create(self, org_id: UUID, wanted: CreateExecution, wait_seconds: float = 0) -> Execution:
+        """An execution, queued or started, once per idempotency key; or, when waited for, as it ended."""
         await self.spending.stops.check(org_id)
-        created = await self.creations.add(NewRow(new_id(), org_id, wanted, request_hash(wanted)))
+        new = NewRow(new_id(), org_id, wanted, request_hash(wanted) if wanted.idempotency_key else None)
+        created = await self.admission.creations.add(new)
         if isinstance(created, PlatformError):
             raise created
-        if created.thread_id is not None and created.on_busy in {OnBusy.INTERRUPT, OnBusy.ROLLBACK}:
-            await self._displace(created)
-        if created.status is ExecutionStatus.QUEUED:
-            self._watchers.expect(created.id, org_id)
-            if wanted.mode == "job":
-                self.jobs.wake.set()
-            else:
-                self.dispatcher.queued(created.agent_id)
-        return created
+        if created["thread_id"] is not None and created["on_busy"] in {OnBusy.INTERRUPT, OnBusy.ROLLBACK}:
+            await self._displace(execution_from(created))
+        if wait_seconds:
+            return await self.wait(org_id, created["id"], wait_seconds)
+        return execution_from(created)
 
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
         """One execution, with the steps counted so far."""
@@ -235,7 +235,7 @@ class Gateway:
 
     async def commit_creations(self) -> None:
         """Store what callers queued."""
-        await self.creations.flush()
+        await self.admission.creations.flush()
 
     async def read(self) -> None:
         """Read what callers asked for."""

@@ -9,14 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.agent_gateway.active import active_from
+from services.agent_gateway.announcement_store import telling, told
 from services.agent_gateway.announcing import announce
-from services.agent_gateway.records import Active, Slot, Totals
+from services.agent_gateway.records import Active, Slot
 from services.chassis.database import Connection, Database, Row
-from services.contracts.executions import ExecutionStatus, Limits, Relation
-from services.contracts.time_travel import ReplayPlan
 
 # Of executions that name the same lane one is at work: whoever holds a row of `execution_lanes`.
-_OPEN = """(e.lanes IS NULL OR NOT EXISTS (
+OPEN = """(e.lanes IS NULL OR NOT EXISTS (
               SELECT FROM execution_lanes l WHERE l.org_id = e.org_id AND l.lane = ANY (e.lanes)))"""
 
 # Only those that get every lane they name go in; `$1` are executions that this transaction has locked.
@@ -45,13 +45,13 @@ _TAKEN = """
         started_at = coalesce(e.started_at, clock_timestamp()), event_seq = e.event_seq + 1
 """
 
-_NOTED = """
+_NOTED = f"""
 ), noted AS (
     INSERT INTO execution_events (org_id, execution_id, seq, type, status, actor, data)
     SELECT org_id, id, event_seq, 'status', status, 'agent-gateway',
            jsonb_build_object('attempt', attempt, 'instance_id', instance_id) FROM claimed
-)
-"""
+), {told("claimed", 6)}
+"""  # noqa: S608 - put together from constants
 
 # The n-th free slot of an agent takes its n-th queued execution. One that names lanes is only locked here and
 # comes back still queued, so that the many that name none cost one statement.
@@ -67,7 +67,7 @@ WITH slots AS (
     FROM free CROSS JOIN LATERAL (
         SELECT e.id, e.priority, e.run_after, e.lanes IS NOT NULL AS laned FROM executions e
         WHERE e.agent_id = free.agent_id AND e.status = 'queued' AND e.mode = 'service'
-          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp() AND {_OPEN}
+          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp() AND {OPEN}
         ORDER BY e.priority DESC, e.run_after LIMIT free.places FOR UPDATE SKIP LOCKED
     ) AS queued
 ), claimed AS ({_TAKEN}
@@ -106,7 +106,7 @@ WITH RECURSIVE waiting AS (
     FROM shares CROSS JOIN LATERAL (
         SELECT e.id, e.priority, e.run_after FROM executions e
         WHERE e.org_id = shares.org_id AND e.status = 'queued' AND e.mode = 'job'
-          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp() AND {_OPEN}
+          AND e.run_after <= clock_timestamp() AND e.deadline_at > clock_timestamp() AND {OPEN}
         ORDER BY e.priority DESC, e.run_after LIMIT $1
     ) AS queued
     ORDER BY turn, queued.priority DESC, queued.run_after LIMIT $1
@@ -178,8 +178,6 @@ SELECT DISTINCT agent_id FROM executions
 WHERE status = 'queued' AND mode = 'service' AND run_after <= clock_timestamp()
 """
 
-_COUNTED = ("steps", "tokens_in", "tokens_out", "cost_nano", "scripted")
-
 _LOAD = """
 SELECT * FROM executions WHERE id = $1 AND finished_at IS NULL AND status <> 'queued'
 """
@@ -195,8 +193,9 @@ class QueueStore:
 
     async def claim(self, slots: Sequence[Slot]) -> list[Active]:
         """Give queued executions of service agents to free slots; each is running when this returns."""
-        async with self._db.system(planned_once=True) as connection:
-            picked = await connection.fetch(_CLAIM, *_columns(slots), self._holder, self._lease_seconds)
+        lease = (self._holder, self._lease_seconds)
+        async with self._db.planned() as connection:
+            picked = await connection.fetch(_CLAIM, *_columns(slots), *lease, *telling(len(slots)))
             rows = [row for row in picked if row["status"] != "queued"]
             laned = [row for row in picked if row["status"] == "queued"]
             if laned:
@@ -205,8 +204,7 @@ class QueueStore:
                 into = [(row["id"], left[row["agent_id"]].pop()) for row in laned if row["id"] in let_in]
                 ids, runs = [each for each, _ in into], [slot for _, slot in into]
                 places = [ids, [slot.instance_id for slot in runs], [slot.run_id for slot in runs]]
-                rows += await connection.fetch(_TAKE, *places, self._holder, self._lease_seconds)
-            await announce(connection, rows)
+                rows += await connection.fetch(_TAKE, *places, *lease, *telling(len(ids)))
         return [active_from(row) for row in rows]
 
     async def claim_jobs(self, most: int) -> list[Active]:
@@ -265,36 +263,3 @@ def _left(slots: Sequence[Slot], claimed: Sequence[Row]) -> dict[UUID, list[Slot
         else:
             left[slot.agent_id].append(slot)
     return left
-
-
-def active_from(row: Row) -> Active:
-    """An execution under way from its row."""
-    return Active(
-        id=row["id"],
-        org_id=row["org_id"],
-        agent_id=row["agent_id"],
-        agent_name=row["agent_name"],
-        agent_version=row["agent_version"],
-        mode=row["mode"],
-        status=ExecutionStatus(row["status"]),
-        attempt=row["attempt"],
-        max_attempts=row["max_attempts"],
-        failures=row["failures"],
-        epoch=row["lease_epoch"],
-        instance_id=row["instance_id"],
-        run_id=row["run_id"],
-        dispatch=row["dispatch"],
-        input=row["input"],
-        thread_id=row["thread_id"],
-        deadline_at=row["deadline_at"],
-        traceparent=row["traceparent"],
-        accepted=row["accepted_at"] is not None,
-        relation=Relation(row["relation"]) if row["relation"] else None,
-        parent_id=row["parent_execution_id"],
-        root_id=row["root_execution_id"],
-        limits=Limits.model_validate(row["limits"]) if row["limits"] else None,
-        replay=ReplayPlan.model_validate(row["replay"]) if row["replay"] else None,
-        totals=Totals(
-            **{name: row[name] for name in _COUNTED}, whole=row["attempt"] == 1 and row["steps"] == 0
-        ),
-    )

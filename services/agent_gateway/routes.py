@@ -37,8 +37,7 @@ async def create_execution(
     wanted: CreateExecution, org_id: TheOrg, gateway: TheGateway, wait_seconds: Seconds = 0
 ) -> Execution:
     """Queue an execution; answered when it has ended or the time is over."""
-    created = await gateway.create(org_id, wanted)
-    return await gateway.wait(org_id, created.id, wait_seconds) if wait_seconds else created
+    return await gateway.create(org_id, wanted, wait_seconds)
 
 
 @router.get("/executions")

@@ -4,6 +4,7 @@ from typing import Any
 
 from services.agent_gateway import key_loops
 from services.agent_gateway.active import ActiveExecutions
+from services.agent_gateway.admission import Admission
 from services.agent_gateway.agent_memory import AgentMemory
 from services.agent_gateway.bulk.advancing import Advancing
 from services.agent_gateway.bulk.bulk_store import BulkStore
@@ -11,6 +12,7 @@ from services.agent_gateway.bulk.bulks import Bulks
 from services.agent_gateway.bulk.routes import router as bulk_router
 from services.agent_gateway.bulk.selecting import Selecting
 from services.agent_gateway.change_store import ChangeStore
+from services.agent_gateway.creation_store import CreationStore
 from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.doors import Door
 from services.agent_gateway.egress.proxy import EgressProxy
@@ -67,7 +69,8 @@ def build(resources: Resources) -> Gateway:
     settings = resources.settings(GatewaySettings)
     clock, journal = resources.clock, resources.client(AgentObservabilityClient)
     active, watchers, endpoints = ActiveExecutions(), Watchers(), Endpoints(clock)
-    queue = QueueStore(resources.db, new_id(), settings.lease_seconds)
+    lease = (new_id(), settings.lease_seconds)
+    queue, creations = QueueStore(resources.db, *lease), CreationStore(resources.db, *lease)
     changes = ChangeStore(resources.db, settings.lease_seconds)
     agents = Outbound(settings.connect_seconds)
     providers = Outbound(settings.connect_seconds, settings.silence_seconds, settings.call_seconds)
@@ -99,6 +102,7 @@ def build(resources: Resources) -> Gateway:
     guard, idle = resources.egress, settings.egress_idle_seconds
     return Gateway(
         executions=executions,
+        admission=Admission(creations, dispatcher, jobs, watchers),
         dispatcher=dispatcher,
         jobs=jobs,
         keeping=keeping,
@@ -141,7 +145,7 @@ service: Service[Any] = Service(
     routes=[router, time_travel_router, bulk_router, spending_router, tools_router],
     handlers=[on(AGENT_EVENTS, Gateway.instance_changed, every_replica=True)],
     loops=[
-        every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.creations.waiting),
+        every(1, Gateway.commit_creations, woken_by=lambda gateway: gateway.admission.creations.waiting),
         every(1, Gateway.read, woken_by=lambda gateway: gateway.readings.waiting),
         every(1, Gateway.commit_transitions, woken_by=lambda gateway: gateway.dispatcher.transitions.waiting),
         every(1, Gateway.commit_said, woken_by=lambda gateway: gateway.dispatcher.said.waiting),

@@ -7,7 +7,7 @@ Neither role owns a table or may bypass row-level security; `Database.open` refu
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
 from uuid import UUID
@@ -22,8 +22,9 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
 
 ACQUIRE_SECONDS = 10.0
+PLANNED_AT_ONCE = 5
 # A plan made while a table is empty must not read all of it once it is large.
-_PLANNED_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off"
+_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 _UNREACHABLE = (
     OSError,
@@ -42,11 +43,17 @@ _BROKEN_OFF = (
 
 
 class Database:
-    """The two pools of a process."""
+    """The pools of a process: one for each role, and one of the system's that plans a statement once."""
 
-    def __init__(self, tenants: "asyncpg.Pool[Row] | None", system: "asyncpg.Pool[Row] | None") -> None:
+    def __init__(
+        self,
+        tenants: "asyncpg.Pool[Row] | None",
+        system: "asyncpg.Pool[Row] | None",
+        planned: "asyncpg.Pool[Row] | None",
+    ) -> None:
         self._tenants = tenants
         self._system = system
+        self._planned = planned
 
     @classmethod
     async def open(cls, app_url: str | None, system_url: str | None, size: int = 10) -> "Database":
@@ -55,7 +62,9 @@ class Database:
         for pool in pools:
             if pool is not None:
                 await _refuse_powerful_role(pool)
-        return cls(*pools)
+        few = min(size, PLANNED_AT_ONCE)
+        planned = await _pool(system_url, few, _PLANNED_ONCE) if system_url else None
+        return cls(pools[0], pools[1], planned)
 
     @asynccontextmanager
     async def tenant(self, org_id: UUID) -> AsyncIterator[Connection]:
@@ -67,16 +76,25 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def system(self, *, planned_once: bool = False) -> AsyncIterator[Connection]:
-        """
-        A transaction that sees every organisation.
-
-        `planned_once` is for long statements that run many times a second and find every row by an index:
-        a connection plans them once, not at each run, which would cost more than running them.
-        """
-        begin = f"BEGIN; {_PLANNED_ONCE}" if planned_once else "BEGIN"
-        async with self._transaction(self._system, begin) as connection:
+    async def system(self) -> AsyncIterator[Connection]:
+        """A transaction that sees every organisation."""
+        async with self._transaction(self._system, "BEGIN") as connection:
             yield connection
+
+    @asynccontextmanager
+    async def planned(self) -> AsyncIterator[Connection]:
+        """
+        A transaction as the system, for long statements that find every row by an index.
+
+        They run many times a second: a connection plans them once, for planning costs more than running them.
+        """
+        async with self._transaction(self._planned, "BEGIN") as connection:
+            yield connection
+
+    async def fetch_planned(self, query: str, *arguments: Any) -> list[Row]:
+        """Rows of one such statement that is a transaction of its own: one round trip."""
+        async with self._acquire(self._planned) as connection:
+            return await connection.fetch(query, *arguments)
 
     async def fetch(self, query: str, *arguments: Any) -> list[Row]:
         """Rows of one statement, as the system."""
@@ -103,8 +121,8 @@ class Database:
             return await connection.execute(query, *arguments)
 
     async def close(self) -> None:
-        """Close both pools."""
-        for pool in (self._tenants, self._system):
+        """Close every pool."""
+        for pool in (self._tenants, self._system, self._planned):
             if pool is not None:
                 await pool.close()
 
@@ -158,7 +176,7 @@ def json_element(value: Any) -> Any:
     return orjson.Fragment(orjson.dumps(value)) if isinstance(value, list | tuple) else value
 
 
-async def _pool(url: str, size: int) -> "asyncpg.Pool[Row]":
+async def _pool(url: str, size: int, settings: Mapping[str, str] | None = None) -> "asyncpg.Pool[Row]":
     pool = asyncpg.create_pool(
         url,
         min_size=0,
@@ -167,7 +185,11 @@ async def _pool(url: str, size: int) -> "asyncpg.Pool[Row]":
         reset=_keep,
         max_inactive_connection_lifetime=60,
         command_timeout=30,
-        server_settings={"idle_in_transaction_session_timeout": "10000", "application_name": "agentplane"},
+        server_settings={
+            "idle_in_transaction_session_timeout": "10000",
+            "application_name": "agentplane",
+            **(settings or {}),
+        },
     )
     try:
         return await pool
