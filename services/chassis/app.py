@@ -13,6 +13,7 @@ from services.chassis.errors import PlatformError, TooLarge, Unavailable
 from services.chassis.metrics import MeasureRequests
 from services.chassis.openapi import describe
 from services.chassis.problem import install_problem_handlers, send_problem
+from services.chassis.quick_door import QuickDoor
 from services.chassis.resources import Resources
 from services.chassis.service import Service
 from services.chassis.tracing import TraceRequests
@@ -24,7 +25,7 @@ def build_app(service: Service[Any], logic: Any, resources: Resources) -> ASGIAp
     app.state.logic = logic
     app.state.resources = resources
     _add_probes(app, service, logic, resources)
-    inner: ASGIApp = app
+    inner: ASGIApp = QuickDoor(app)
     if service.front is not None:
         inner = service.front(logic, inner)
     if not service.edge:

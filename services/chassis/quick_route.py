@@ -36,6 +36,8 @@ class QuickRoute(APIRoute):
         # A route that is included with dependencies has more of them than it declares.
         route: Any = _effective_route_context_var.get() or self
         plan = _plan_of(route)
+        if plan is not None:
+            route.quick = Quick(plan, kind)
 
         async def handle(request: Request) -> Response:
             if kind is not Request:
@@ -46,6 +48,14 @@ class QuickRoute(APIRoute):
             return await plan.answer(values)
 
         return handle
+
+
+@dataclass(frozen=True)
+class Quick:
+    """What `quick_door.py` finds at a route that has a plan."""
+
+    plan: "_Plan"
+    request_class: type[Request]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from services.chassis import quick_route
 from services.chassis.app import api_of
 from services.chassis.errors import Forbidden
 from services.chassis.problem import install_problem_handlers
+from services.chassis.quick_door import QuickDoor
 from services.chassis.quick_route import QuickRoute
 
 # The same in every process of a run: it is a part of the names of tests.
@@ -137,12 +138,13 @@ def requests() -> Iterator[dict[str, Any]]:
 )
 async def test_every_request_is_answered_as_fastapi_would(request_: dict[str, Any]) -> None:
     answers = []
-    for kind in (QuickRoute, APIRoute):
-        transport = httpx.ASGITransport(app_with(kind))
+    for app in (app_with(QuickRoute), QuickDoor(app_with(QuickRoute)), app_with(APIRoute)):
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             answer = await client.request(**request_)
             answers.append((answer.status_code, sorted(answer.headers.items()), answer.text))
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[2]
+    assert answers[1] == answers[2]
 
 
 async def test_dependencies_of_an_inclusion_are_asked_too() -> None:
@@ -176,3 +178,46 @@ def test_what_is_asked_most_has_a_plan(service: str, name: str) -> None:
     app = api_of(assembly.load(service))
     route = next(each for each in iter_route_contexts(app.routes) if each.name == name)
     assert quick_route._plan_of(route.original_route) is not None
+
+
+@pytest.mark.parametrize("first", ["quick", "plain"])
+async def test_the_door_leads_where_the_order_of_routes_leads(first: str) -> None:
+    quick, plain = APIRouter(route_class=QuickRoute), APIRouter()
+
+    @quick.get("/things/{at}")
+    async def narrow(at: str) -> dict[str, str]:
+        return {"by": "quick", "at": at}
+
+    @plain.get("/things/{rest:path}")
+    async def wide(rest: str) -> dict[str, str]:
+        return {"by": "plain", "at": rest}
+
+    app = FastAPI(telemetry={"tracing": False})
+    for router in (quick, plain) if first == "quick" else (plain, quick):
+        app.include_router(router)
+    transport = httpx.ASGITransport(QuickDoor(app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/things/a")).json() == {"by": first, "at": "a"}
+        assert (await client.get("/things/a/b")).json() == {"by": "plain", "at": "a/b"}
+        assert (await client.post("/things/a")).status_code == 405
+        assert (await client.get("/nothing")).status_code == 404
+
+
+async def test_what_fails_behind_the_door_is_answered_and_told() -> None:
+    router = APIRouter(route_class=QuickRoute)
+
+    @router.get("/broken")
+    async def broken() -> dict[str, str]:
+        raise ArithmeticError("seven")
+
+    app = FastAPI(telemetry={"tracing": False})
+    install_problem_handlers(app)
+    app.include_router(router)
+    door = QuickDoor(app)
+    quiet = httpx.ASGITransport(door, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=quiet, base_url="http://test") as client:
+        answer = await client.get("/broken")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://test") as client:
+        with pytest.raises(ArithmeticError):
+            await client.get("/broken")
