@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.permissions import Principal, public, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
-from backend.services.idempotency import created, request_key
+from backend.services.idempotency import request_key
 from backend.streaming import Batch, event_stream
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
@@ -51,7 +52,8 @@ async def create_execution(
     execution = await backend.executions.create(
         principal, agent_id, new, request_key(request), traceparent, wait_seconds
     )
-    return created(execution, f"/api/v1/executions/{execution.id}")
+    location = f"/api/v1/executions/{orjson.loads(execution)['id']}"
+    return Response(execution, 201, {"Location": location}, media_type="application/json")
 
 
 @router.get("/agents/{agent_id}/executions", summary="List an agent's executions")
@@ -98,15 +100,16 @@ async def cancel_execution(execution_id: UUID, principal: Writer, backend: TheBa
     return await backend.executions.cancel(principal, execution_id)
 
 
-@router.get("/executions/{execution_id}/wait", summary="Wait for an execution")
+@router.get("/executions/{execution_id}/wait", response_model=Execution, summary="Wait for an execution")
 async def wait_for_execution(
     execution_id: UUID,
     principal: Reader,
     backend: TheBackend,
     timeout_seconds: Annotated[float, Query(ge=0, le=120, allow_inf_nan=False)] = 30,
-) -> Execution:
+) -> Response:
     """The execution once it has ended, or as it stands when the time is over."""
-    return await backend.executions.wait(principal.org_id, execution_id, timeout_seconds)
+    execution = await backend.executions.wait(principal.org_id, execution_id, timeout_seconds)
+    return Response(execution, media_type="application/json")
 
 
 @router.get(

@@ -37,11 +37,11 @@ class Executions:
         idempotency_key: str | None,
         traceparent: str | None,
         wait_seconds: float = 0,
-    ) -> Execution:
-        """Queue work for an agent; the same key and request give the same execution."""
+    ) -> bytes:
+        """Queue work for an agent; the same key and request give the same execution, here as its JSON."""
         agent = await self._agents.running(principal.org_id, agent_id)
         spec = agent.spec
-        return await self._gateway.create(
+        return await self._gateway.create_json(
             principal.org_id,
             CreateExecution(
                 agent_id=agent.id,
@@ -116,9 +116,9 @@ class Executions:
         """Ask for an end."""
         return await self._gateway.cancel(principal.org_id, execution_id, principal.actor)
 
-    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
-        """The execution once it has ended, or as it stands when the time is over."""
-        return await self._gateway.wait(org_id, execution_id, timeout_seconds)
+    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> bytes:
+        """The execution once it has ended, or as it stands when the time is over, as its JSON."""
+        return await self._gateway.wait_json(org_id, execution_id, timeout_seconds)
 
     async def events(
         self, org_id: UUID, execution_id: UUID, after_seq: int, wait_seconds: float

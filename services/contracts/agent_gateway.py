@@ -72,6 +72,14 @@ class AgentGatewayClient(Client):
             "POST", "/executions", Execution, org=org_id, body=request, query=query, timeout=timeout
         )
 
+    async def create_json(self, org_id: UUID, request: CreateExecution, wait_seconds: float = 0) -> bytes:
+        """What `create` answers, as JSON for who only passes it on."""
+        query = {"wait_seconds": wait_seconds or None}
+        timeout = wait_seconds + 10
+        return await self._call(
+            "POST", "/executions", bytes, org=org_id, body=request, query=query, timeout=timeout
+        )
+
     async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
         """One execution."""
         return await self._call("GET", f"/executions/{execution_id}", Execution, org=org_id)
@@ -107,6 +115,13 @@ class AgentGatewayClient(Client):
         query = {"timeout_seconds": timeout_seconds}
         timeout = timeout_seconds + 10
         return await self._call("GET", path, Execution, org=org_id, query=query, timeout=timeout)
+
+    async def wait_json(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> bytes:
+        """What `wait` answers, as JSON for who only passes it on."""
+        path = f"/executions/{execution_id}/wait"
+        query = {"timeout_seconds": timeout_seconds}
+        timeout = timeout_seconds + 10
+        return await self._call("GET", path, bytes, org=org_id, query=query, timeout=timeout)
 
     async def events(
         self,
