@@ -42,15 +42,23 @@ class GroupCommit(Generic[T, R]):
     async def flush(self) -> None:
         """Write until nothing waits."""
         while self._items:
-            batch, self._items = self._items[: self._most], self._items[self._most :]
+            batch: list[tuple[T, asyncio.Future[R]]] = []
             try:
+                await self._gather()
+                batch, self._items = self._items[: self._most], self._items[self._most :]
                 await self._commit(batch)
             except BaseException as error:
-                _fail(
-                    batch, error if isinstance(error, Exception) else Unavailable("the platform is stopping")
-                )
+                told = error if isinstance(error, Exception) else Unavailable("the platform is stopping")
+                _fail(batch or self._items, told)
                 if not isinstance(error, PlatformError):
                     raise
+
+    async def _gather(self) -> None:
+        """Let in what is about to come: a busy loop has others that are ready to add to this commit."""
+        seen = 0
+        while seen < len(self._items) < self._most:
+            seen = len(self._items)
+            await asyncio.sleep(0)
 
     async def _commit(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:

@@ -43,23 +43,30 @@ redis.call('HSET', KEYS[1], id, cjson.encode(agent))
 return 1
 """
 
-# KEYS: feed.  ARGV: the entry, its sequence, the length of the feed.
+# KEYS: feed.  ARGV: the length of the feed, then each entry with its sequence.
 _ADD_TO_FEED = """
-local seq = tonumber(ARGV[2])
-local head = redis.call('LINDEX', KEYS[1], 0)
-if not head or cjson.decode(head).seq < seq then
-  redis.call('LPUSH', KEYS[1], ARGV[1])
-else
+local function add(new, seq)
   local older
   for _, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
     local at = cjson.decode(entry).seq
-    if at == seq then return 0 end
+    if at == seq then return end
     if at < seq then older = entry break end
   end
-  if older then redis.call('LINSERT', KEYS[1], 'BEFORE', older, ARGV[1])
-  else redis.call('RPUSH', KEYS[1], ARGV[1]) end
+  if older then redis.call('LINSERT', KEYS[1], 'BEFORE', older, new)
+  else redis.call('RPUSH', KEYS[1], new) end
 end
-redis.call('LTRIM', KEYS[1], 0, ARGV[3] - 1)
+local head = redis.call('LINDEX', KEYS[1], 0)
+local newest = head and cjson.decode(head).seq or -1
+for at = 2, #ARGV, 2 do
+  local seq = tonumber(ARGV[at + 1])
+  if seq > newest then
+    redis.call('LPUSH', KEYS[1], ARGV[at])
+    newest = seq
+  else
+    add(ARGV[at], seq)
+  end
+end
+redis.call('LTRIM', KEYS[1], 0, ARGV[1] - 1)
 return 1
 """
 
@@ -83,16 +90,17 @@ class LiveState:
 
     async def apply(self, changes: Iterable[Change]) -> None:
         """Write changes in one round trip; an older sequence never replaces a newer one."""
+        feeds: dict[UUID, list[str | int]] = {}
         async with self._cache.pipeline(transaction=False) as pipe:
             for change in changes:
                 for half in change.halves:
                     keys = [agents_key(change.org_id), gone_key(change.org_id)]
                     await self._merge_agent(keys, [half.encode(), _GONE_SECONDS], client=pipe)
                 if change.entry is not None:
-                    encoded = change.entry.model_dump_json()
-                    await self._add_to_feed(
-                        [feed_key(change.org_id)], [encoded, change.entry.seq, FEED_LENGTH], client=pipe
-                    )
+                    feed = feeds.setdefault(change.org_id, [FEED_LENGTH])
+                    feed += [change.entry.model_dump_json(), change.entry.seq]
+            for org_id, feed in feeds.items():
+                await self._add_to_feed([feed_key(org_id)], feed, client=pipe)
             await pipe.execute()
 
     async def complete(self) -> bool:
