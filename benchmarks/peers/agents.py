@@ -35,36 +35,44 @@ async def ask(state: MessagesState):
 graph = StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask").add_edge("ask", END).compile()
 """
 
-# The counterpart: a warm HTTP agent in 25 lines, raw, as an agent that is called often would be written.
+# The counterpart: a warm HTTP agent in 40 lines, raw, as an agent that is called often would be written.
 OURS = """
 import json
 import os
 
 import aiohttp
-from aiohttp import web
+import uvicorn
 
 URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
 KEY = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
 session = None
 
 
-async def invoke(request):
+async def app(scope, receive, send):
     global session
-    given = await request.json()
+    given = b""
+    while True:
+        message = await receive()
+        given += message["body"]
+        if not message.get("more_body"):
+            break
+    if scope["path"] != "/invoke":
+        return await answer(send, {"status": "Healthy"})
     session = session or aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-    asked = {"model": "bench", "messages": [{"role": "user", "content": given["input"]}]}
-    named = {"X-AgentPlane-Execution-Id": request.headers["X-AgentPlane-Execution-Id"]}
-    async with session.post(URL, json=asked, headers=KEY | named) as answer:
-        said = await answer.json()
-    return web.json_response({"output": said["choices"][0]["message"]["content"]})
+    asked = {"model": "bench", "messages": [{"role": "user", "content": json.loads(given)["input"]}]}
+    execution = dict(scope["headers"])[b"x-agentplane-execution-id"].decode()
+    named = {"X-AgentPlane-Execution-Id": execution}
+    async with session.post(URL, json=asked, headers=KEY | named) as reply:
+        said = await reply.json()
+    await answer(send, {"output": said["choices"][0]["message"]["content"]})
 
 
-async def healthy(request):
-    return web.json_response({"status": "Healthy"})
+async def answer(send, document):
+    body = json.dumps(document).encode()
+    head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": body})
 
 
-app = web.Application()
-app.router.add_post("/invoke", invoke)
-app.router.add_get("/healthz", healthy)
-web.run_app(app, host="127.0.0.1", port=int(os.environ["PORT"]), print=None, access_log=None)
+uvicorn.run(app, port=int(os.environ["PORT"]), log_level="warning", access_log=False, lifespan="off")
 """

@@ -42,7 +42,7 @@ def our_platform(home: Path, model: str) -> Iterator[LivePlatform]:
 def deployed(stranger: Stranger) -> str:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "main.py").write_text(OURS)
-        (Path(folder) / "requirements.txt").write_text("aiohttp==3.14.*\n")
+        (Path(folder) / "requirements.txt").write_text("aiohttp==3.14.*\nuvicorn\nuvloop\nhttptools\n")
         packed = subprocess.run(["tar", "-cz", "-C", folder, "."], capture_output=True, check=True).stdout
     uploaded = stranger.http.post(
         "/api/v1/bundles", content=packed, headers={"Content-Type": "application/gzip"}
