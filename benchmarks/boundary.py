@@ -24,6 +24,7 @@ import psutil
 from aiohttp import web
 
 from benchmarks.api import ROOT, installation, process
+from benchmarks.data_path import DataPath
 from benchmarks.executions import Bench, cpu_of
 from benchmarks.load import Measured, measure, request
 from benchmarks.report import Report, publish
@@ -92,8 +93,7 @@ class Boundary(Bench):
             await self._prepare()
             await stack.enter_async_context(self._node_manager())
             agents = [await self._listen(stack) for _ in range(2)]
-            command = [sys.executable, "-m", "services", "--process", "data-path"]
-            gateway = stack.enter_context(process(command, self._environment, f"{self._gateway}/ready"))
+            data_path = stack.enter_context(DataPath(self._environment))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             await self._limits(session)
             port = int(self._gateway.rpartition(":")[2])
@@ -104,13 +104,13 @@ class Boundary(Bench):
                 stack.enter_context(process(peer, dict(os.environ), f"http://127.0.0.1:{at}/openapi.json"))
             for capture, agent in zip(("durable", "async"), agents, strict=True):
                 targets.append(Target(capture, port, await self._start(session, agent, capture)))
-            await self._rounds(targets, gateway.pid)
+            await self._rounds(targets, data_path.pids)
             self._over.set()
             _write(report, targets)
             await self._count(report, targets)
         return report
 
-    async def _rounds(self, targets: list[Target], gateway: int) -> None:
+    async def _rounds(self, targets: list[Target], data_path: list[int]) -> None:
         for target in targets:
             await target.ask(CONNECTIONS)
         for number in range(ROUNDS):
@@ -118,7 +118,7 @@ class Boundary(Bench):
                 target.alone.append((await target.ask(1)).percentile_ms(0.5))
         for _ in range(ROUNDS // 3):
             for target in targets:
-                pids = [gateway, *self._postgres()] if target.key != "none" else []
+                pids = [*data_path, *self._postgres()] if target.key != "none" else []
                 before = cpu_of(pids)
                 measured = await target.ask(CONNECTIONS)
                 target.loaded.append(measured.per_second)
@@ -239,7 +239,9 @@ def _write(report: Report, targets: list[Target]) -> None:
         report.add(f"{title}, p99", statistics.median(target.tails), "ms")
         if target.key != "none":
             report.add(
-                f"{target.name}, CPU of data path and PostgreSQL", statistics.median(target.cpu), "ms each"
+                f"{target.name}, CPU of data path, journal and PostgreSQL",
+                statistics.median(target.cpu),
+                "ms each",
             )
     report.note(
         f"{ROUNDS} rounds of {ROUND_SECONDS:g} s with one connection and {ROUNDS // 3} of"

@@ -3,7 +3,7 @@ Executions a second, end to end, with a warm L1 agent that makes one recorded mo
 
     AGENTPLANE_BENCH_SECONDS=10 python -m benchmarks.executions
 
-The data path runs as in local mode (`--process data-path`); a client creates executions and waits for their
+The data path and the journal run as in local mode; a client creates executions and waits for their
 end over HTTP, with everything on: idempotency key, virtual key, lease, events in the outbox, durable step.
 Only node-manager is stood in for: a route that says where the agent is.
 """
@@ -24,6 +24,7 @@ import psutil
 from aiohttp import web
 
 from benchmarks.api import CONNECTIONS, ROOT, installation, process
+from benchmarks.data_path import DataPath
 from benchmarks.report import Report, publish
 from services.chassis.client import HttpTransport
 from services.chassis.database import Database
@@ -76,8 +77,7 @@ class Bench:
         async with AsyncExitStack() as stack:
             await self._prepare()
             await stack.enter_async_context(self._node_manager())
-            command = [sys.executable, "-m", "services", "--process", "data-path"]
-            gateway = stack.enter_context(process(command, self._environment, f"{self._gateway}/ready"))
+            data_path = stack.enter_context(DataPath(self._environment))
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
             )
@@ -85,7 +85,7 @@ class Bench:
             await asyncio.sleep(6)
             await self._load(session, CONNECTIONS, 2)
             for concurrency in CONCURRENCY:
-                await self._round(report, session, concurrency, gateway.pid, agent.pid)
+                await self._round(report, session, concurrency, data_path.pids, [agent.pid])
             await self._check(report)
         report.note(
             "Created and awaited at the agent-gateway; CPU is that of all processes but the load generator. "
@@ -94,7 +94,7 @@ class Bench:
         return report
 
     async def _round(
-        self, report: Report, session: aiohttp.ClientSession, concurrency: int, *pids: int
+        self, report: Report, session: aiohttp.ClientSession, concurrency: int, *pids: list[int]
     ) -> None:
         stores = [
             family.pid
@@ -102,11 +102,11 @@ class Bench:
             if each.info["name"] == "postgres" and self._stores in " ".join(each.info["cmdline"] or [])
             for family in (each, *each.children(recursive=True))
         ]
-        before = [cpu_of([pid]) for pid in pids] + [cpu_of(stores)]
+        before = [cpu_of(each) for each in pids] + [cpu_of(stores)]
         started = time.perf_counter()
         latencies = await self._load(session, concurrency, SECONDS)
         took = time.perf_counter() - started
-        after = [cpu_of([pid]) for pid in pids] + [cpu_of(stores)]
+        after = [cpu_of(each) for each in pids] + [cpu_of(stores)]
         goal = 300 if concurrency == CONCURRENCY[-1] else None
         name = f"{concurrency} at a time"
         report.add(f"{name}, executions", len(latencies) / took, "/s", at_least=goal)

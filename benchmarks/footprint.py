@@ -14,7 +14,7 @@ from tests.flows.live import LivePlatform, Stranger, live_platform
 AGENTS = int(os.environ.get("AGENTPLANE_BENCH_AGENTS", "1000"))
 EXECUTIONS = int(os.environ.get("AGENTPLANE_BENCH_EXECUTIONS", "10000"))
 IDLE_SECONDS = 60
-PROCESSES = ("supervisor", "fork-server", "control", "data-path", "node")
+PROCESSES = ("supervisor", "fork-server", "control", "journal", "data-path", "node")
 
 
 def measure() -> Report:

@@ -24,7 +24,8 @@ import numpy as np
 import uvloop
 from aiohttp import web
 
-from benchmarks.api import ROOT, installation, process
+from benchmarks.api import ROOT, installation
+from benchmarks.data_path import DataPath
 from benchmarks.memory_floor import floor_figures
 from benchmarks.report import Report, publish
 from services.assembly import PORTS
@@ -157,8 +158,7 @@ class Ours:
     ) -> Figures:
         """Store the texts, then search."""
         await self._prepare()
-        command = [sys.executable, "-m", "services", "--process", "data-path"]
-        with process(command, self._environment, f"{self._memory}/ready"):
+        with DataPath(self._environment):
             async with aiohttp.ClientSession() as session:
                 await self._write(session, texts)
                 key = await self._key(session)

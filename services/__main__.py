@@ -12,11 +12,13 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 from services import assembly
 from services.chassis.footprint import settle
 from services.chassis.logging import configure_logging
 from services.chassis.settings import PlatformSettings
+from services.contracts.catalog import Process
 from services.embedded.forking import serve_forks
 
 # Imported by a process only when it starts to serve; every process of local mode does.
@@ -35,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, or the given one, and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
     parser.add_argument("names", nargs="*", help="services to run, or all, list, migrate, create-admin")
-    parser.add_argument(
-        "--process", choices=["control", "data-path", "node"], help="the services of a process"
-    )
+    parser.add_argument("--process", choices=get_args(Process), help="the services of a process")
     options = parser.parse_args(arguments)
     if options.names == ["list"]:
         for entry in assembly.landed():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.embedded.local_platform import LocalPlatform
 
 STORES = ("postgres", "nats", "redis")
-PROCESSES = ("control", "data-path", "node")
+PROCESSES = ("control", "journal", "data-path", "node")
 POLL_SECONDS = 0.2
 
 Name = Annotated[

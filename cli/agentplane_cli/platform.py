@@ -27,7 +27,7 @@ class Mode(StrEnum):
 
 
 ChosenMode = Annotated[
-    Mode, typer.Option(help="local: three processes; compose: every service a container, by Docker Compose.")
+    Mode, typer.Option(help="local: a few processes; compose: every service a container, by Docker Compose.")
 ]
 Base = Annotated[
     str | None, typer.Option(metavar="IMAGE", help="compose: Debian with Python to build the images on.")
@@ -115,7 +115,7 @@ def start(platform: LocalPlatform) -> None:
 
 
 def stay(platform: LocalPlatform) -> None:
-    """Show the logs of the three processes until Ctrl-C, a hang-up or a kill; then stop everything."""
+    """Show the logs of the platform until Ctrl-C, a hang-up or a kill; then stop everything."""
     import signal
 
     from agentplane_cli.logs import follow, local_logs

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["service", "edge", "web", "store", "observability"]
-Process = Literal["control", "data-path", "node"]
+Process = Literal["control", "journal", "data-path", "node"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ SERVICES: tuple[Entry, ...] = (
     Entry("agent-evolution-engine", 8106, "Evolves agent configurations"),
     Entry("agent-federation-network", 8107, "Lets agents of other installations work with ours"),
     Entry("cluster-controller", 8108, "Manages the life cycle of clusters"),
-    Entry("agent-observability", 8109, "The journal: steps, timelines, lineage", process="data-path"),
+    Entry("agent-observability", 8109, "The journal: steps, timelines, lineage", process="journal"),
 )
 
 BACKEND = Entry("backend", 8000, "The public API: identity, tenancy, audit, limits", kind="edge")

@@ -1,4 +1,4 @@
-"""The three processes of the platform: control, data path and node."""
+"""The processes of the platform: control, journal, data path and node."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from services.embedded.probe import http_status
 from services.embedded.settings import LocalSettings
 from services.embedded.supervised import Child, Supervised
 
-# The order of starting: the node first says that it is there when somebody can hear it.
-PROCESSES: tuple[Process, ...] = ("control", "data-path", "node")
+# The order of starting, and backwards of ending: a node comes when somebody hears it, and the data path
+# hands its last steps to the journal.
+PROCESSES: tuple[Process, ...] = ("control", "journal", "data-path", "node")
 
 
 class PlatformProcess(Supervised):

@@ -19,7 +19,7 @@ SEED = int(os.environ.get("AGENTPLANE_DRILL_SEED", str(time.time_ns() % 100_000)
 
 
 def kill_process(platform: LivePlatform, process: str) -> Fault:
-    """`kill -9` one of the three processes, or a store."""
+    """`kill -9` one of the processes of the platform, or a store."""
 
     def fault() -> str:
         return f"killed {process} (pid {platform.kill(process)})"

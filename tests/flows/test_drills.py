@@ -43,7 +43,7 @@ def agent_id(stranger: Stranger, tool: Tool, request: pytest.FixtureRequest) -> 
     stranger.http.delete(f"/api/v1/agents/{made}")
 
 
-@pytest.mark.parametrize("process", ["control", "data-path", "node"])
+@pytest.mark.parametrize("process", ["control", "journal", "data-path", "node"])
 def test_a_killed_process_loses_nothing(live: LivePlatform, agent_id: str, tool: Tool, process: str) -> None:
     drill(live, agent_id, tool, [kill_process(live, process)] * COUNT, pause=6)
 

@@ -80,7 +80,7 @@ def test_an_agent_reads_nothing_of_the_platform(
 ) -> None:
     if intruder["instance"]["isolation"] == "none":
         pytest.skip("this machine offers ordinary users no isolation")
-    pids = [live.pid_of(each) for each in ("control", "data-path", "node")]
+    pids = [live.pid_of(each) for each in ("control", "journal", "data-path", "node")]
     secret = [live.root / ".env", live.data / "credentials.json", live.data / "installation.json"]
     paths = [str(path) for path in secret]
     if intruder["instance"]["isolation"] == "user":

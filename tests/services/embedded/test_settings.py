@@ -17,7 +17,7 @@ STORES = {
     "REDIS_URL": "unix://:in-the-redis-url@/redis.sock",
     "NATS_URL": "nats://agentplane:in-the-nats-url@127.0.0.1:4222",
 }
-PROCESSES: tuple[Process, ...] = ("control", "data-path", "node")
+PROCESSES: tuple[Process, ...] = ("control", "journal", "data-path", "node")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_process_accepts_every_caller_and_speaks_only_for_its_own_services(
         monkeypatch.setenv(name, value)
     platform = PlatformSettings()
     assert set(platform.accepted_keys.values()) == set(CALLERS)
-    others = {"control": "executor", "data-path": "backend", "node": "backend"}
+    others = {"control": "executor", "journal": "backend", "data-path": "backend", "node": "backend"}
     assert others[process] not in platform.service_keys
     assert platform.process == process
 
