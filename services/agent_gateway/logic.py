@@ -26,6 +26,7 @@ from services.agent_gateway.replay.time_travel import TimeTravel
 from services.agent_gateway.scripted import ScriptedProvider
 from services.agent_gateway.spending.spending import Spending
 from services.agent_gateway.tools.toolbox import Toolbox
+from services.agent_gateway.upstreams import Upstreams
 from services.agent_gateway.watching import Watchers
 from services.chassis.clock import Clock
 from services.chassis.contract import Page
@@ -62,7 +63,7 @@ class Gateway:
         scripted: ScriptedProvider,
         spending: Spending,
         tools: Toolbox,
-        outbound: Sequence[Outbound],
+        outbound: Sequence[Outbound | Upstreams],
         face: Face,
         time_travel: TimeTravel,
         fidelities: Fidelities,
@@ -228,8 +229,8 @@ class Gateway:
         await self.egress.stop()
         await self.tools.stop()
         await self.spending.close()
-        for session in self._outbound:
-            await session.close()
+        for each in self._outbound:
+            await each.close()
 
     # The loops, as they are declared in `service.py`.
 

@@ -1,8 +1,8 @@
 """
-The gateway's pooled HTTP sessions: one to agents, one to providers.
+The gateway's pooled HTTP session to agents.
 
-They are apart from the session between services, because a model call or an invocation may last for minutes
-and must not take connections from them, and because providers' answers are passed on undecoded.
+It is apart from the session between services, because an invocation may last for minutes and must not take
+connections from them. Providers have connections of their own (`services/chassis/origin.py`).
 """
 
 import aiohttp
@@ -11,15 +11,8 @@ import aiohttp
 class Outbound:
     """A session, made when first used and closed with the service."""
 
-    def __init__(
-        self,
-        connect_seconds: float,
-        silence_seconds: float | None = None,
-        whole_seconds: float | None = None,
-    ) -> None:
-        self._timeout = aiohttp.ClientTimeout(
-            total=whole_seconds, sock_connect=connect_seconds, sock_read=silence_seconds
-        )
+    def __init__(self, connect_seconds: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds)
         self._session: aiohttp.ClientSession | None = None
 
     def __call__(self) -> aiohttp.ClientSession:

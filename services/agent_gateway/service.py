@@ -73,14 +73,13 @@ def build(resources: Resources) -> Gateway:
     queue, creations = QueueStore(resources.db, *lease), CreationStore(resources.db, *lease)
     changes = ChangeStore(resources.db, settings.lease_seconds)
     agents = Outbound(settings.connect_seconds)
-    providers = Outbound(settings.connect_seconds, settings.silence_seconds, settings.call_seconds)
     invoker = Invoker(agents, clock, settings.max_output_bytes)
     dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers)
     brain = resources.client(ControlBrainClient)
     jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
     keys = _keys(resources, settings)
     scripted = ScriptedProvider(clock)
-    upstreams = Upstreams(providers, scripted, resources.client(SecretsManagerClient), settings, clock)
+    upstreams = Upstreams(scripted, resources.client(SecretsManagerClient), settings, clock)
     hold, wait = settings.budget_hold_seconds, settings.budget_wait_seconds
     spending = Spending(resources.db, clock, upstreams.is_scripted, hold, wait)
     travel = time_travel(resources, dispatcher, active, watchers, jobs.wake, spending.stops)
@@ -113,7 +112,7 @@ def build(resources: Resources) -> Gateway:
         scripted=scripted,
         spending=spending,
         tools=tools,
-        outbound=(agents, providers),
+        outbound=(agents, upstreams),
         face=Face(keys, active, doors),
         time_travel=travel,
         fidelities=Fidelities(FidelityStore(resources.db), journal, recorder),

@@ -1,11 +1,9 @@
 """Where a model call goes: the scripted provider, or the provider whose dialect the agent speaks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
 
 from services.agent_gateway.answers import Answer, CutStream, Unreachable
@@ -19,14 +17,20 @@ from services.agent_gateway.scripted import ScriptedProvider
 from services.agent_gateway.settings import GatewaySettings
 from services.agent_gateway.shapes import JSON, SSE
 from services.chassis.clock import Clock
+from services.chassis.exchange import Answered, Broken, TooSlow
+from services.chassis.origin import Field, Origin
 from services.contracts.secrets_manager import SecretsManagerClient
 
 ANTHROPIC_VERSION = "2023-06-01"
 # What providers tell their clients beside the body: limits, ids, and when to try again.
-PASSED_BACK = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "x-request-id", "request-id"})
-PASSED_BACK_PREFIXES = ("openai-", "anthropic-", "x-ratelimit-")
+PASSED_BACK = frozenset(
+    {b"retry-after", b"retry-after-ms", b"x-should-retry", b"x-request-id", b"request-id"}
+)
+PASSED_BACK_PREFIXES = (b"openai-", b"anthropic-", b"x-ratelimit-")
 # Whose account the platform's key belongs to is not the agent's business.
-WITHHELD = frozenset({"openai-organization", "openai-project", "anthropic-organization-id"})
+WITHHELD = frozenset({b"openai-organization", b"openai-project", b"anthropic-organization-id"})
+# Bodies are passed on and recorded as they come, so they must not be compressed.
+PLAIN: list[Field] = [("User-Agent", "AgentPlane"), ("Accept-Encoding", "identity")]
 
 
 class Upstreams:
@@ -34,17 +38,22 @@ class Upstreams:
 
     def __init__(
         self,
-        http: Callable[[], aiohttp.ClientSession],
         scripted: ScriptedProvider,
         secrets: SecretsManagerClient,
         settings: GatewaySettings,
         clock: Clock,
     ) -> None:
-        self._http = http
         self._scripted = scripted
         self._keys = ProviderKeys(secrets, clock)
         self._accounts = accounts(settings)
         self._settings = settings
+        self._origins: dict[Provider, Origin] = {}
+
+    async def close(self) -> None:
+        """Close every connection to a provider."""
+        for origin in self._origins.values():
+            origin.close()
+        self._origins.clear()
 
     async def answer(self, call: Call, dialect: Dialect, body: dict[str, Any]) -> Answer:
         """The provider's answer, once its head has arrived; `body` is the request with its changes."""
@@ -55,7 +64,7 @@ class Upstreams:
             async with asyncio.timeout(self._settings.call_seconds):
                 return await self._scripted.answer(dialect, body, call.request)
         except TimeoutError as error:
-            raise self._too_slow from error
+            raise Unreachable(f"the provider did not answer in {self._settings.call_seconds:g} s") from error
 
     def is_scripted(self, model: str) -> bool:
         """Whether the scripted provider answers this model."""
@@ -67,70 +76,87 @@ class Upstreams:
             return []
         account = self._accounts[provider]
         try:
-            headers = _signed(provider, await self._keys.key(holder, account))
-            url = _url(account, "/v1/models")
-            async with self._http().get(url, headers=headers, allow_redirects=False) as response:
-                document = orjson.loads(await response.read())
-        except (NoRoute, Unreachable, aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError):
+            fields = [*PLAIN, *_signed(provider, await self._keys.key(holder, account))]
+            asked = await self._origin(provider).ask("GET", _path(provider, "/v1/models"), fields)
+            document = orjson.loads(await asked.body(self._settings.max_call_bytes))
+        except (NoRoute, Unreachable, OSError, ValueError):
             return []
         data = document.get("data") if isinstance(document, dict) else None
         return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
     async def _forward(self, call: Call, dialect: Dialect, body: dict[str, Any]) -> Answer:
-        account = self._accounts[dialect.provider]
-        call.provider = urlsplit(account.url).hostname
-        headers = {
-            **_signed(dialect.provider, await self._keys.key(call.holder, account)),
-            **call.passed,
-            "Content-Type": JSON,
-            "Accept": SSE if body.get("stream") else JSON,
-        }
+        provider = dialect.provider
+        origin = self._origin(provider)
+        call.provider = origin.host
+        key = await self._keys.key(call.holder, self._accounts[provider])
+        signed = _signed(provider, key)
+        if call.passed:
+            signed = [each for each in signed if each[0] not in call.passed] + list(call.passed.items())
+        kinds = [("Content-Type", JSON), ("Accept", SSE if body.get("stream") else JSON)]
         raw = written(body, call.request_patch) if call.changed else call.request
-        url = _url(account, dialect.path) + (f"?{call.query}" if call.query else "")
+        path = _path(provider, dialect.path) + (f"?{call.query}" if call.query else "")
         try:
-            response = await self._http().post(url, data=raw, headers=headers, allow_redirects=False)
-        except (aiohttp.ClientError, OSError) as error:
-            if type(error) is TimeoutError:
-                raise self._too_slow from error
-            raise Unreachable(f"the provider could not be reached: {type(error).__name__}") from error
-        content_type = response.headers.get("Content-Type", JSON)
-        return Answer(response.status, content_type, _chunks(response), _told(response))
+            asked = await origin.ask("POST", path, [*PLAIN, *signed, *kinds], raw)
+        except ValueError as error:
+            raise NoRoute("the provider's key holds characters that no header can") from error
+        except OSError as error:
+            raise Unreachable(f"the provider could not be reached: {_reason(error)}") from error
+        content_type = next((value for name, value in asked.headers if name == b"content-type"), b"")
+        return Answer(
+            asked.status, content_type.decode("latin-1") or JSON, _chunks(asked), _told(asked.headers)
+        )
 
-    @property
-    def _too_slow(self) -> Unreachable:
-        return Unreachable(f"the provider did not answer in {self._settings.call_seconds:g} s")
+    def _origin(self, provider: Provider) -> Origin:
+        origin = self._origins.get(provider)
+        if origin is None:
+            settings = self._settings
+            try:
+                origin = Origin(
+                    _base(provider, self._accounts[provider]),
+                    settings.connect_seconds,
+                    settings.silence_seconds,
+                    settings.call_seconds,
+                )
+            except ValueError as error:
+                raise NoRoute(f"the provider's base URL cannot be used: {error}") from error
+            self._origins[provider] = origin
+        return origin
 
 
-def _signed(provider: Provider, key: str) -> dict[str, str]:
-    # Bodies are passed on and recorded as they come, so they must not be compressed.
-    plain = {"Accept-Encoding": "identity"}
+def _signed(provider: Provider, key: str) -> list[Field]:
     if provider == "anthropic":
-        return {**plain, "x-api-key": key, "anthropic-version": ANTHROPIC_VERSION}
-    return {**plain, "Authorization": f"Bearer {key}"}
+        return [("x-api-key", key), ("anthropic-version", ANTHROPIC_VERSION)]
+    return [("Authorization", f"Bearer {key}")]
 
 
-def _url(account: Account, path: str) -> str:
+def _base(provider: Provider, account: Account) -> str:
     """OpenAI's base URLs end in /v1, or in what stands for it; Anthropic's do not."""
     base = account.url.rstrip("/")
-    if account.variable == "OPENAI_API_KEY":
-        return base + path.removeprefix("/v1")
-    return base.removesuffix("/v1") + path
+    return base.removesuffix("/v1") if provider == "anthropic" else base
 
 
-def _told(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
-    named = ((name.lower(), value) for name, value in response.headers.items())
+def _path(provider: Provider, path: str) -> str:
+    return path if provider == "anthropic" else path.removeprefix("/v1")
+
+
+def _told(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return [
-        (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in named
+        (name, value)
+        for name, value in headers
         if (name in PASSED_BACK or name.startswith(PASSED_BACK_PREFIXES)) and name not in WITHHELD
     ]
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+def _reason(error: OSError) -> str:
+    # The system's own errors name addresses, which are not the agent's business.
+    return str(error) if isinstance(error, Broken | TooSlow) else type(error).__name__
+
+
+async def _chunks(asked: Answered) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.content.iter_any():
+        async for chunk in asked.chunks():
             yield chunk
-    except (aiohttp.ClientError, OSError) as error:
-        raise CutStream(f"the provider broke off: {type(error).__name__}") from error
+    except OSError as error:
+        raise CutStream(f"the provider broke off: {_reason(error)}") from error
     finally:
-        response.close() if not response.content.at_eof() else response.release()
+        asked.close()
