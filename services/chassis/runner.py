@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 from services.chassis.app import build_app
 from services.chassis.footprint import keep_trimmed
 from services.chassis.frames import FrameProtocol
+from services.chassis.gathering import GatheringProtocol
 from services.chassis.leases import Lease
 from services.chassis.loops import end, guard, run_loop
 from services.chassis.resources import Resources, Shared, open_shared
@@ -206,7 +207,7 @@ def server_for(app: ASGIApp, trusted_proxies: str = "", tunnel: Tunnel | None = 
         # Whoever may say whose call it is could lock others out, or never be locked out.
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies,
-        http=protocol_with(tunnel) if tunnel else "httptools",
+        http=protocol_with(tunnel) if tunnel else GatheringProtocol,
         ws=FrameProtocol,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from services.chassis.gathering import GatheringProtocol
 
 Tunnel = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Serves one connection from its first byte, and closes it."""
@@ -22,10 +22,10 @@ _ABSOLUTE = (b" http://", b" HTTP://")
 _DECIDED = len(b"PROPFIND http://")
 
 
-def protocol_with(tunnel: Tunnel) -> type[HttpToolsProtocol]:
+def protocol_with(tunnel: Tunnel) -> type[GatheringProtocol]:
     """A protocol for uvicorn that gives proxy requests to the tunnel."""
 
-    class Tunnelling(HttpToolsProtocol):
+    class Tunnelling(GatheringProtocol):
         _held = b""
         _ours = False
 
