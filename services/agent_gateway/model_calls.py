@@ -82,7 +82,7 @@ class ModelCalls:
         chain = self._chains.resolve(call.holder, name) if isinstance(name, str) else None
         if chain is not None:
             whole = resolved(body, chain)
-        storable = await self._redaction.request(call)
+        storable = await self._redaction.request(call, body)
         try:
             # A replay compares with what was stored, so the key is made from that.
             stored = parsed(storable.body) if storable.rules else body

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from services.agent_observability.logic import Journal
 from services.chassis.auth import TheOrg, only
-from services.chassis.client import HANDED
 from services.chassis.contract import Page
 from services.chassis.errors import Invalid
 from services.chassis.quick_route import QuickRoute
@@ -28,8 +27,7 @@ Kinds = Annotated[str | None, Query(max_length=100, description="comma separated
 @router.post("/steps", status_code=204, dependencies=[only("agent-gateway")])
 async def append_steps(request: Request, journal: TheJournal) -> None:
     """Store a commit group of steps; answered when it is durable."""
-    handed = request.scope.get(HANDED)
-    await journal.append(_unframed(await request.body()) if handed is None else handed)
+    await journal.append(_unframed(await request.body()))
 
 
 def _unframed(body: bytes) -> list[NewStep]:

@@ -6,7 +6,7 @@ session. Both carry the caller's service key, and both raise the very error clas
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -25,17 +25,6 @@ from services.chassis.tracing import current_traceparent
 
 T = TypeVar("T")
 
-HANDED = "agentplane.handed"
-"""Where an app finds a body that was handed over; no server puts anything there."""
-
-
-@dataclass(frozen=True)
-class Handed:
-    """A body that a callee of the same process is given as it is; over a socket go its bytes."""
-
-    value: Any
-    encode: Callable[[Any], bytes]
-
 
 @dataclass(frozen=True)
 class Call:
@@ -45,15 +34,10 @@ class Call:
     path: str
     query: str
     headers: Mapping[str, str]
-    body: bytes | Handed
-
-    @property
-    def payload(self) -> bytes:
-        """The body's bytes."""
-        return self.body.encode(self.body.value) if isinstance(self.body, Handed) else self.body
+    body: bytes
 
 
-Body: TypeAlias = BaseModel | Sequence[BaseModel] | bytes | Handed | None
+Body: TypeAlias = BaseModel | Sequence[BaseModel] | bytes | None
 
 
 class Transport(Protocol):
@@ -76,7 +60,7 @@ class HttpTransport:
         url = f"{self._base_url}{call.path}" + (f"?{call.query}" if call.query else "")
         try:
             async with self._session.request(
-                call.method, url, data=call.payload or None, headers=call.headers
+                call.method, url, data=call.body or None, headers=call.headers
             ) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, OSError) as error:
@@ -94,9 +78,6 @@ class InProcessTransport:
         status, parts = 500, []
         sent = ended = False
         scope = _scope(call)
-        body = b"" if isinstance(call.body, Handed) else call.body
-        if isinstance(call.body, Handed):
-            scope[HANDED] = call.body.value
 
         async def receive() -> Message:
             nonlocal sent
@@ -104,7 +85,7 @@ class InProcessTransport:
                 # The caller is still there: a handler that watches for a disconnect waits until cancelled.
                 await asyncio.Event().wait()
             sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
+            return {"type": "http.request", "body": call.body, "more_body": False}
 
         async def send(message: Message) -> None:
             nonlocal status, ended
@@ -158,7 +139,7 @@ class Client:
             headers["traceparent"] = traceparent
         payload = _encode(body)
         if payload:
-            raw = isinstance(body, bytes | Handed)
+            raw = isinstance(body, bytes)
             headers["Content-Type"] = "application/octet-stream" if raw else "application/json"
         call = Call(method, path, _query(query), headers, payload)
         try:
@@ -197,10 +178,10 @@ def _scope(call: Call) -> dict[str, Any]:
     }
 
 
-def _encode(body: Body) -> bytes | Handed:
+def _encode(body: Body) -> bytes:
     if body is None:
         return b""
-    if isinstance(body, bytes | Handed):
+    if isinstance(body, bytes):
         return body
     try:
         if isinstance(body, BaseModel):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from services.chassis.client import Client, Handed
+from services.chassis.client import Client
 from services.chassis.contract import Page
-from services.contracts.step_frames import framed
+from services.contracts.step_frames import StepFields, framed
 from services.contracts.step_search import ExportForm, FoundSteps, Lineage, SearchSteps, Usage
 from services.contracts.steps import (
     NewStep,
@@ -29,7 +29,11 @@ class AgentObservabilityClient(Client):
 
     async def append_steps(self, steps: Sequence[NewStep]) -> None:
         """Store a commit group; returns when it is durable; repeating it changes nothing."""
-        await self._call("POST", "/steps", None, body=Handed(steps, framed))
+        await self.hand_over([vars(step) for step in steps])
+
+    async def hand_over(self, steps: Sequence[StepFields]) -> None:
+        """Store a commit group by its steps' fields, which are checked where they arrive."""
+        await self._call("POST", "/steps", None, body=framed(steps))
 
     async def timeline(
         self, org_id: UUID, execution_id: UUID, *, after_seq: int = 0, limit: int = 200

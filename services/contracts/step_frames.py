@@ -3,15 +3,23 @@ A commit group on its way to the journal: the steps as JSON, and behind them the
 
     8 bytes: length of the JSON │ {"sizes": [[request, response], …], "steps": […]} │ the bodies, end to end
 
-In JSON a body would have to be base64: a third larger, and most of the time that storing a step takes.
+In JSON a body would have to be base64: a third larger, and most of the time that storing a step takes. What
+makes many steps a second gives their fields by name: the journal checks them in any case, and to make a model
+of each first would take longer than all else on the way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import orjson
 
 from services.chassis.contract import Contract
 from services.contracts.steps import NewStep
 
 _LENGTH = 8
+_BODIES = ("request_bytes", "response_bytes")
+StepFields: TypeAlias = Mapping[str, Any]
+"""The fields of a `NewStep` by their names, both bodies among them."""
 
 
 class _Head(Contract):
@@ -19,13 +27,13 @@ class _Head(Contract):
     steps: list[NewStep]
 
 
-def framed(steps: Sequence[NewStep]) -> bytes:
+def framed(steps: Sequence[StepFields]) -> bytes:
     """The steps as one row of bytes."""
-    bodies = {"request_bytes", "response_bytes"}
-    sizes = ",".join(f"[{len(step.request_bytes)},{len(step.response_bytes)}]" for step in steps)
-    told = ",".join(step.model_dump_json(exclude=bodies, exclude_defaults=True) for step in steps)
-    head = f'{{"sizes":[{sizes}],"steps":[{told}]}}'.encode()
-    parts = [body for step in steps for body in (step.request_bytes, step.response_bytes)]
+    bodies = [(step["request_bytes"], step["response_bytes"]) for step in steps]
+    sizes = [(len(request), len(response)) for request, response in bodies]
+    told = [{name: value for name, value in step.items() if name not in _BODIES} for step in steps]
+    head = orjson.dumps({"sizes": sizes, "steps": told})
+    parts = [body for pair in bodies for body in pair]
     return b"".join([len(head).to_bytes(_LENGTH), head, *parts])
 
 

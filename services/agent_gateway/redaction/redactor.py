@@ -39,13 +39,17 @@ class Redactor:
         self._secrets = compiled()
         self._tags = re.compile(TAG)
 
-    def body(self, org_id: UUID, body: bytes, patterns: Sequence[Pattern] = ()) -> Redacted:
-        """A request or an answer without what must not be stored."""
+    def body(
+        self, org_id: UUID, body: bytes, patterns: Sequence[Pattern] = (), document: Any = None
+    ) -> Redacted:
+        """A request or an answer without what must not be stored; `document` is the body, if parsed."""
         found: set[str] = set()
-        body = self._plain(org_id, body, found)
-        if patterns and body:
-            body = self._by_policy(org_id, body, patterns, found)
-        return Redacted(body, tuple(sorted(found)))
+        clean = self._plain(org_id, body, found)
+        if patterns and clean:
+            known = document if clean is body else None
+            if known is None or not _harmless(known, patterns):
+                clean = self._by_policy(org_id, clean, patterns, found)
+        return Redacted(clean, tuple(sorted(found)) if found else ())
 
     def text(self, org_id: UUID, text: str, patterns: Sequence[Pattern] = ()) -> str:
         """A text that is no document, such as an error's."""

@@ -10,7 +10,7 @@ from services.agent_gateway.records import Holder
 from services.agent_gateway.redaction.redactor import Redacted, Redactor
 from services.agent_gateway.redaction.streamed import redacted_stream
 from services.chassis.patterns import Pattern
-from services.contracts.steps import NewStep
+from services.contracts.step_frames import StepFields
 
 PatternsOf = Callable[[Holder], Awaitable[Sequence[Pattern]]]
 
@@ -22,30 +22,31 @@ class Redaction:
         self._redactor = redactor
         self._patterns_of = patterns_of
 
-    async def request(self, call: Call) -> Redacted:
-        """The request as it may be stored; its content key is made from this."""
+    async def request(self, call: Call, document: Any = None) -> Redacted:
+        """The request as it may be stored, `document` if it is parsed; its content key is made from this."""
         if call.storable is None:
             patterns = await self._patterns_of(call.holder)
-            call.storable = self._redactor.body(call.holder.org_id, call.request, patterns)
+            call.storable = self._redactor.body(call.holder.org_id, call.request, patterns, document)
         return call.storable
 
-    async def step(self, call: Call, step: NewStep) -> NewStep:
+    async def step(self, call: Call, step: StepFields) -> StepFields:
         """The step as it may be stored; the very same one when there was nothing to replace."""
+        org_id = call.holder.org_id
         patterns = await self._patterns_of(call.holder)
         request = await self.request(call)
         rules = set(request.rules)
         changed: dict[str, Any] = {"request_bytes": request.body} if request.rules else {}
         changed |= self._response(call, patterns, rules)
         if call.request_patch:
-            patch = self._redactor.body(step.org_id, orjson.dumps(call.request_patch), patterns)
+            patch = self._redactor.body(org_id, orjson.dumps(call.request_patch), patterns)
             if patch.rules:
                 changed["request_patch"] = orjson.loads(patch.body)
                 rules |= set(patch.rules)
-        if step.error:
-            changed["error"] = self._redactor.text(step.org_id, step.error, patterns)
+        if step["error"]:
+            changed["error"] = self._redactor.text(org_id, step["error"], patterns)
         if rules:
             changed["redacted"] = sorted(rules)
-        return step.model_copy(update=changed) if changed else step
+        return {**step, **changed} if changed else step
 
     def _response(self, call: Call, patterns: Sequence[Pattern], rules: set[str]) -> dict[str, Any]:
         org_id = call.holder.org_id

@@ -15,7 +15,7 @@ from services.agent_gateway.shapes import Outcome
 from services.chassis.clock import Clock
 from services.chassis.ids import new_id
 from services.chassis.patterns import Pattern
-from services.contracts.steps import NewStep
+from services.contracts.step_frames import StepFields
 
 
 class SlowJournal:
@@ -23,9 +23,9 @@ class SlowJournal:
 
     def __init__(self) -> None:
         self.let = asyncio.Event()
-        self.stored: list[NewStep] = []
+        self.stored: list[StepFields] = []
 
-    async def append_steps(self, steps: Sequence[NewStep]) -> None:
+    async def hand_over(self, steps: Sequence[StepFields]) -> None:
         await self.let.wait()
         self.stored += steps
 

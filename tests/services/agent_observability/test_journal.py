@@ -9,7 +9,6 @@ from services.chassis.ids import new_id
 from services.chassis.testing import TestPlatform
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
-from services.contracts.step_frames import framed
 from services.contracts.steps import Effect, StepKind, StepTotals
 from tests.platform import make_organisation
 from tests.services.agent_observability.conftest import MakeStep
@@ -56,10 +55,10 @@ async def test_bodies_come_back_byte_for_byte(
     assert detail.tool_calls == ["search", "fetch page"]
 
 
-async def test_a_batch_is_the_same_as_bytes_and_handed_over(
+async def test_a_batch_is_the_same_as_models_and_as_fields(
     journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
-    """Between processes a batch travels as bytes; a neighbour in the same process is given the steps."""
+    """The gateway hands over fields that nobody made into models; the journal checks them."""
     first, second = new_id(), new_id()
     more = {
         "status": "failed",
@@ -75,8 +74,10 @@ async def test_a_batch_is_the_same_as_bytes_and_handed_over(
         "agent_id": new_id(),
     }
     sent, handed = step(first, 1, **more), step(second, 1, **more)
-    await journal._call("POST", "/steps", None, body=framed([sent]))
+    await journal.hand_over([vars(sent)])
     await journal.append_steps([handed])
+    with pytest.raises(Invalid, match="not a list of steps"):
+        await journal.hand_over([{**vars(sent), "seq": "first"}])
     apart = {"id", "execution_id", "started_at", "finished_at"}
     one, other = [await journal.step(org_id, each, 1) for each in (first, second)]
     assert one.model_dump(exclude=apart) == other.model_dump(exclude=apart)
