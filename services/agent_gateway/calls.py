@@ -95,8 +95,8 @@ class Call:
     @property
     def changed(self) -> bool:
         """Whether the provider gets another request than the agent sent."""
-        patch = self.request_patch or {}
-        return bool(patch.get("set") or patch.get("unset"))
+        patch = self.request_patch
+        return patch is not None and bool(patch.get("set") or patch.get("unset"))
 
     def cancel(self) -> None:
         """The agent went away before the end."""

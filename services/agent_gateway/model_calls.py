@@ -123,7 +123,8 @@ class ModelCalls:
     async def _live(self, call: Call, dialect: Dialect, body: Body) -> Answer:
         if call.sent is not None:
             call.request_patch = note_difference(call.request_patch, body, orjson.loads(call.sent))
-        for field, value in dialect.forced(changed(body, call.request_patch)).items():
+        asked = changed(body, call.request_patch) if call.changed else body
+        for field, value in dialect.forced(asked).items():
             call.change(field, value)
         outgoing = changed(body, call.request_patch) if call.changed else body
         call.model = outgoing["model"]

@@ -45,10 +45,8 @@ class Redactor:
         """A request or an answer without what must not be stored; `document` is the body, if parsed."""
         found: set[str] = set()
         clean = self._plain(org_id, body, found)
-        if patterns and clean:
-            known = document if clean is body else None
-            if known is None or not _harmless(known, patterns):
-                clean = self._by_policy(org_id, clean, patterns, found)
+        if patterns and clean and not _harmless(clean, document if clean is body else None, patterns):
+            clean = self._by_policy(org_id, clean, patterns, found)
         return Redacted(clean, tuple(sorted(found)) if found else ())
 
     def text(self, org_id: UUID, text: str, patterns: Sequence[Pattern] = ()) -> str:
@@ -95,8 +93,6 @@ class Redactor:
         except orjson.JSONDecodeError:
             text = body.decode("utf-8", "surrogateescape")
             return self._replaced(org_id, text, patterns, found).encode("utf-8", "surrogateescape")
-        if _harmless(document, patterns):
-            return body
         here: set[str] = set()
         clean = mapped(document, lambda text: self._replaced(org_id, text, patterns, here))
         found |= here
@@ -136,11 +132,20 @@ def mapped(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
     return value
 
 
-def _harmless(document: Any, patterns: Sequence[Pattern]) -> bool:
-    """Whether no string of the document has a match, told by one search; false may mean unknown."""
-    # A line break between two strings is no letter of a word, as the edge of a text is none.
-    text = "\n".join(_strings(document, []))
-    return not any(pattern.edged or pattern.within(text) for pattern in patterns)
+def _harmless(body: bytes, document: Any, patterns: Sequence[Pattern]) -> bool:
+    """Whether no string of a document has a match, told by one search; false may mean unknown."""
+    if any(pattern.edged for pattern in patterns):
+        return False
+    if b"\\" not in body:
+        # Nothing is escaped: every string stands in the bytes as it is, between quotes, which like the edge
+        # of a text are no letters of a word.
+        text = body.decode("utf-8", "replace")
+    else:
+        try:
+            text = "\n".join(_strings(orjson.loads(body) if document is None else document, []))
+        except orjson.JSONDecodeError:
+            return False
+    return not any(pattern.within(text) for pattern in patterns)
 
 
 def _strings(value: Any, found: list[str], depth: int = 0) -> list[str]:

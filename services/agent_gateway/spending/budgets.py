@@ -18,7 +18,7 @@ from services.agent_gateway.calls import Call
 from services.agent_gateway.dialects.rewriting import changed
 from services.agent_gateway.records import Active
 from services.agent_gateway.refusals import Refused
-from services.agent_gateway.spending.amounts import Amount, Limits, tightest
+from services.agent_gateway.spending.amounts import Amount, tightest
 from services.agent_gateway.spending.budget_refusals import held, unpriced, used_up
 from services.agent_gateway.spending.budget_store import BudgetStore
 from services.agent_gateway.spending.holdings import Holdings
@@ -33,6 +33,7 @@ from services.contracts.executions import Relation
 from services.contracts.steps import StepKind
 
 REMEMBERED = 20_000
+NO_LIMITS = (None, None, None, None)
 # How often a waiting call looks again for what other processes have given back.
 LOOK_SECONDS = 0.2
 
@@ -94,7 +95,7 @@ class Budgets:
         rows = [rules.budgets.get(call.holder.org_id), rules.budgets.get(call.holder.agent_id)]
         if call.active is not None and _has_limits(call.active):
             rows += await self._limits_above(call.active)
-        return [row for row in rows if row is not None and Limits(*row.limits).any]
+        return [row for row in rows if row is not None and row.limits != NO_LIMITS]
 
     async def _limits_above(self, active: Active) -> list[BudgetRow]:
         if active.id not in self._above:
