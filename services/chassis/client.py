@@ -1,8 +1,8 @@
 """
 How services call each other: a typed method over one seam, `Transport.send`.
 
-A call to a service of the same process never touches a socket; every other goes through one pooled HTTP
-session. Both carry the caller's service key, and both raise the very error class the callee raised.
+A call to a service of the same process never touches a socket; every other goes over kept connections. Both
+carry the caller's service key, and both raise the very error class the callee raised.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from pydantic_core import PydanticSerializationError
 from starlette.types import ASGIApp, Message
 
 from services.chassis.errors import Invalid, Unavailable, UpstreamTimeout, from_problem
+from services.chassis.origin import Origin
 from services.chassis.tracing import current_traceparent
 
 T = TypeVar("T")
@@ -67,6 +68,23 @@ class HttpTransport:
             raise Unavailable(f"{self._base_url} does not answer") from error
 
 
+class OriginTransport:
+    """Over connections of its own, to one base URL."""
+
+    def __init__(self, origin: Origin, base_url: str) -> None:
+        self._origin = origin
+        self._base_url = base_url
+
+    async def send(self, call: Call) -> tuple[int, bytes]:
+        """Do the call; `Unavailable` when nobody answers."""
+        path = f"{call.path}?{call.query}" if call.query else call.path
+        try:
+            answer = await self._origin.ask(call.method, path, list(call.headers.items()), call.body)
+            return answer.status, b"".join([chunk async for chunk in answer.chunks()])
+        except OSError as error:
+            raise Unavailable(f"{self._base_url} does not answer") from error
+
+
 class InProcessTransport:
     """To an app of the same process, as a plain call."""
 
@@ -106,9 +124,14 @@ class InProcessTransport:
 
 
 class Client:
-    """Base of the typed clients in `services.contracts`; `service` names the callee in the catalog."""
+    """
+    Base of the typed clients in `services.contracts`; `service` names the callee in the catalog.
+
+    `awaited` when agents wait for its calls: they do without the general HTTP client (`origin.py`).
+    """
 
     service: ClassVar[str]
+    awaited: ClassVar[bool] = False
 
     def __init__(self, transport: Transport, key: str) -> None:
         self._transport = transport

@@ -3,7 +3,7 @@ A server that is asked again and again: its address, and the connections to it t
 
 What `aiohttp`'s client does for one call takes 0.2 ms, a third of what the recording boundary may add to a
 call; this does what the boundary needs and nothing else: HTTP/1.1, no redirects, no cookies, no decoding, no
-proxies. A request is never sent twice: one that was written may have been carried out.
+proxies. Only a GET is ever sent twice: any other request that was written may have been carried out.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from services.chassis.exchange import Answered, Connection, TooSlow
+from services.chassis.exchange import Answered, Broken, Connection, TooSlow
 
 # How often it is looked whether a server takes too long.
 LOOKS_A_TIMEOUT = 10
@@ -67,10 +67,14 @@ class Origin:
         can hold.
         """
         head = self._head(method, path, fields, body)
-        connection = self._waiting() or await self._connect()
-        answer = connection.ask(head, body)
-        self._look_later()
-        return await answer.head()
+        kept = self._waiting()
+        try:
+            return await self._answered(kept or await self._connect(), head, body)
+        except Broken:
+            if kept is None or method != "GET":
+                raise
+        # The server may have closed it while the question was on its way; to ask twice changes nothing.
+        return await self._answered(await self._connect(), head, body)
 
     def close(self) -> None:
         """Close every connection."""
@@ -82,6 +86,11 @@ class Origin:
             self._looking.cancel()
             self._looking = None
 
+    async def _answered(self, connection: Connection, head: bytes, body: bytes) -> Answered:
+        answer = connection.ask(head, body)
+        self._look_later()
+        return await answer.head()
+
     def _head(self, method: str, path: str, fields: Sequence[Field], body: bytes) -> bytes:
         lines = [f"{method} {self._path}{path} HTTP/1.1", f"Host: {self._named}"]
         lines += [f"{name}: {value}" for name, value in fields]
@@ -90,7 +99,7 @@ class Origin:
         head = "\r\n".join([*lines, "\r\n"])
         if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1 or "\0" in head:
             raise ValueError("a field of a request's head holds a line break")
-        return head.encode("latin-1")
+        return head.encode()
 
     def _waiting(self) -> Connection | None:
         """A kept connection, the one used last; those that were kept too long are closed."""

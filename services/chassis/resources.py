@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, TypeVar
 import aiohttp
 from starlette.types import ASGIApp
 
-from services.chassis.client import Call, Client, HttpTransport, InProcessTransport, Transport
+from services.chassis.client import (
+    Call,
+    Client,
+    HttpTransport,
+    InProcessTransport,
+    OriginTransport,
+    Transport,
+)
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.metrics import Metrics
+from services.chassis.origin import Origin
 from services.chassis.outbox import Outbox
 from services.chassis.safe_http import EgressGuard, EgressPolicy
 from services.chassis.settings import PlatformSettings, ServiceSettings
@@ -51,6 +59,7 @@ class Shared:
         self.spans = _open_spans(platform)
         self._http: aiohttp.ClientSession | None = None
         self._egress: EgressGuard | None = None
+        self._origins: dict[str, Origin] = {}
 
     @property
     def egress(self) -> EgressGuard:
@@ -72,8 +81,19 @@ class Shared:
             )
         return self._http
 
+    def way_to(self, url: str) -> Transport:
+        """Connections of their own to a server that calls on agents' way go to."""
+        origin = self._origins.get(url)
+        if origin is None:
+            # Each call says how long it may take; connections are given up before the servers' 30 s.
+            origin = Origin(url, connect_seconds=3, silence_seconds=300, whole_seconds=300, kept_seconds=20)
+            self._origins[url] = origin
+        return OriginTransport(origin, url)
+
     async def close(self) -> None:
         """Close what was opened, in reverse order."""
+        for origin in self._origins.values():
+            origin.close()
         if self._egress is not None:
             self._egress.close()
         if self._http is not None:
@@ -216,16 +236,17 @@ class Resources:
         key = self.platform.service_keys.get(self.service)
         if not key:
             raise RuntimeError(f"no service key for {self.service}: set AGENTPLANE_SERVICE_KEY_…")
-        return kind(_Late(self._shared, self.service, kind.service, at), key)
+        return kind(_Late(self._shared, self.service, kind, at), key)
 
 
 class _Late:
     """Chooses the way at the first call, when every app of the process is known."""
 
-    def __init__(self, shared: Shared, caller: str, service: str, at: str | None) -> None:
+    def __init__(self, shared: Shared, caller: str, kind: type[Client], at: str | None) -> None:
         self._shared = shared
         self._caller = caller
-        self._service = service
+        self._service = kind.service
+        self._awaited = kind.awaited
         self._at = at
         self._chosen: Transport | None = None
 
@@ -250,7 +271,7 @@ class _Late:
         if self._service in self._shared.apps:
             return InProcessTransport(self._shared.apps[self._service])
         url = self._shared.platform.url_of(self._service, self._shared.ports[self._service])
-        return HttpTransport(self._shared.http, url)
+        return self._shared.way_to(url) if self._awaited else HttpTransport(self._shared.http, url)
 
 
 def _given(value: V | None, declared: str) -> V:

@@ -26,6 +26,7 @@ class AgentObservabilityClient(Client):
     """Speaks to agent-observability."""
 
     service = "agent-observability"
+    awaited = True
 
     async def append_steps(self, steps: Sequence[NewStep]) -> None:
         """Store a commit group; returns when it is durable; repeating it changes nothing."""

@@ -198,6 +198,17 @@ async def test_a_request_that_was_written_is_never_sent_again(server: Server, or
     assert len(server.requests) == 2
 
 
+async def test_a_question_that_changes_nothing_is_asked_again_on_another_connection(
+    server: Server, origin: Origin
+) -> None:
+    server.answers += [[WHOLE], [b""], [WHOLE]]
+    assert await asked(origin) == (200, b"hello")
+    await asyncio.sleep(0.05)
+    server.closes = True
+    answer = await origin.ask("GET", "/x", [])
+    assert (await answer.body(5), server.connections) == (b"hello", 2)
+
+
 async def test_who_stops_reading_leaves_no_connection_behind(server: Server, origin: Origin) -> None:
     server.answers += [[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"], [WHOLE]]
     answer = await origin.ask("POST", "/x", [], b"{}")
@@ -243,7 +254,7 @@ async def test_a_slow_reader_holds_up_the_server_and_loses_nothing(
     patient.close()
 
 
-@pytest.mark.parametrize("value", ["two\r\nlines", "two\nlines", "nu\0l", "no € in latin-1"])
+@pytest.mark.parametrize("value", ["two\r\nlines", "two\nlines", "nu\0l", "half a \ud83d pair"])
 async def test_what_no_head_can_hold_is_refused(server: Server, origin: Origin, value: str) -> None:
     with pytest.raises(ValueError):
         await origin.ask("POST", "/x", [("Authorization", value)], b"{}")
