@@ -28,12 +28,11 @@ SELECT holder, held_nano, held_tokens, held_steps, held_tool_calls, counted_nano
 FROM budget_holds WHERE org_id = $1 AND budget_id = $2 AND (holder = $3 OR expires_at > clock_timestamp())
 """
 
-_SPEND = """
-UPDATE budgets SET spent_nano = $3, spent_tokens = $4, spent_steps = $5, spent_tool_calls = $6,
-    period_started_at = $7 WHERE org_id = $1 AND id = $2
-"""
-
 _HOLD = """
+WITH spent AS (
+    UPDATE budgets SET spent_nano = $13, spent_tokens = $14, spent_steps = $15, spent_tool_calls = $16,
+        period_started_at = $17 WHERE org_id = $1 AND id = $2
+)
 INSERT INTO budget_holds (org_id, budget_id, holder, held_nano, held_tokens, held_steps, held_tool_calls,
     counted_nano, counted_tokens, counted_steps, counted_tool_calls, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp() + $12 * interval '1 second')
@@ -114,8 +113,8 @@ class BudgetStore:
             limits = Limits(row["cost_nano"], row["tokens"], row["steps"], row["tool_calls"])
             left = limits.without(spent)
             held = share(left.without(others), want)
-            await connection.execute(_SPEND, org_id, budget_id, *spent, row["began"])
-            await connection.execute(_HOLD, org_id, budget_id, holder, *held, *counted, self._hold_seconds)
+            told = (*held, *counted, self._hold_seconds, *spent, row["began"])
+            await connection.execute(_HOLD, org_id, budget_id, holder, *told)
         return Position(limits, left, held, any(value > 0 for value in others))
 
     async def let_go(self, org_id: UUID, budget_id: UUID, holder: UUID) -> None:
