@@ -149,8 +149,13 @@ class ModelCalls:
         elif not call.outcome.well_formed:
             message = call.outcome.error or "no answer"
             raise Refused(502, "llm_unavailable", message, Cause.LLM_UNAVAILABLE)
-        await self._recorded(call)
-        await reply.whole(answer.status, body, answer.headers, answer.content_type)
+        if self._recorder.awaited(call):
+            await self._recorded(call)
+            await reply.whole(answer.status, body, answer.headers, answer.content_type)
+        else:
+            # Whoever does not wait for the step does not wait for what is done for it either.
+            await reply.whole(answer.status, body, answer.headers, answer.content_type)
+            self._recorder.record(call, call.outcome)
 
     async def _stream(self, call: Call, dialect: Dialect, answer: Answer, reply: Reply) -> None:
         await reply.start_stream(200, answer.content_type, answer.headers)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 # A lease takes this part of what is left beyond its need, and at most so many times the need, so that few
 # calls must ask the database and no process holds much that others could use.
 EXTRA_PART = 16
-EXTRA_TIMES = 63
+EXTRA_TIMES = 1_023
 # Every call adds and takes away a dozen times; the constructor of a named tuple would double what that takes.
 _new = tuple.__new__
 
