@@ -13,8 +13,10 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -107,6 +109,8 @@ class Boundary(Bench):
             await self._rounds(targets, data_path.pids)
             self._over.set()
             _write(report, targets)
+            flushed = await asyncio.to_thread(_flush_ms, Path(self._stores))
+            report.add("flushing a page to this disk, p50: less no durable call can take", flushed, "ms")
             await self._count(report, targets)
         return report
 
@@ -220,6 +224,19 @@ class Boundary(Bench):
         await db.close()
         assert stored is not None
         report.add("calls without their step", asked - stored[0], "", at_most=0)
+
+
+def _flush_ms(directory: Path) -> float:
+    """What the disk takes to have a page of 8 KB for good, by which a commit is bound."""
+    took = []
+    with (directory / "flushed").open("wb") as file:
+        for _ in range(200):
+            file.write(bytes(8192))
+            file.flush()
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return 1000 * statistics.median(took)
 
 
 def _write(report: Report, targets: list[Target]) -> None:
