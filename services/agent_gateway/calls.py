@@ -1,5 +1,6 @@
 """One call across the boundary while it is under way: what the recorder will write down of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -65,6 +66,8 @@ class Call:
         # The request without what must not be stored, once it is known.
         self.storable: Redacted | None = None
         self.spent = Spent()
+        # What is to be known of the request when its step is recorded, and by nobody earlier.
+        self.put_off: Callable[[], None] | None = None
         # Answered by what an earlier attempt recorded: the step is there already.
         self.resumed = False
         # Memory is read as it was at this moment; null is now.
@@ -76,6 +79,12 @@ class Call:
         if self._seq is None:
             self._seq = self.active.next_step() if self.active else 0
         return self._seq
+
+    def catch_up(self) -> None:
+        """Do what was put off, once: while the provider answers, or else when the step is recorded."""
+        work, self.put_off = self.put_off, None
+        if work is not None:
+            work()
 
     def fail(self, cause: Cause, error: str) -> None:
         """Note why the call failed; the first reason counts."""

@@ -21,6 +21,7 @@ from services.agent_gateway.provider_keys import NoRoute
 from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.refusals import Refused
+from services.agent_gateway.replay.conversations import MOST_DEPTH
 from services.agent_gateway.replay.keys import TooDeep, model_key
 from services.agent_gateway.replies import Gone, Reply, TooBig, read_body, while_there
 from services.agent_gateway.shapes import Outcome
@@ -82,13 +83,21 @@ class ModelCalls:
         chain = self._chains.resolve(call.holder, name) if isinstance(name, str) else None
         if chain is not None:
             whole = resolved(body, chain)
-        storable = await self._redaction.request(call, body)
-        try:
+        patterns = await self._redaction.patterns_of(call.holder)
+
+        def make_key() -> None:
             # A replay compares with what was stored, so the key is made from that.
+            storable = self._redaction.request(call, patterns, body)
             stored = parsed(storable.body) if storable.rules else body
             call.key = model_key(dialect.path, stored if chain is None else resolved(stored, chain))
-        except TooDeep as error:
-            raise invalid(f"The body cannot be used: {error}.", code="invalid_json") from error
+
+        if _asks_later(call) and not name:
+            call.put_off = make_key
+        else:
+            try:
+                make_key()
+            except TooDeep as error:
+                raise invalid(f"The body cannot be used: {error}.", code="invalid_json") from error
         scripted = self._upstreams.is_scripted(body["model"])
         if name and scripted and chain is None:
             message = f"Previous response with id {name[:100]!r} not found."
@@ -202,6 +211,12 @@ class ModelCalls:
             except PlatformError as error:
                 message = f"the call could not be recorded, so its answer is withheld: {error.detail}"
                 raise Refused(500, "internal", message, Cause.INTERNAL) from error
+
+
+def _asks_later(call: Call) -> bool:
+    """Whether nobody asks for the content key before the step is recorded, and it is sure to have one."""
+    opened = call.request.count(b"[") + call.request.count(b"{")
+    return opened < MOST_DEPTH and (call.active is None or not call.active.repeats)
 
 
 def cause_of(status: int) -> Cause:

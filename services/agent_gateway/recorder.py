@@ -55,6 +55,7 @@ class Recorder:
     def record(self, call: Call, outcome: Outcome) -> "asyncio.Future[None]":
         """Have the call's step stored; the future is done when it is durable."""
         call.recorded, call.outcome, call.finished_at = True, outcome, self._clock.now()
+        call.catch_up()
         if call.resumed:
             self._gates.settle(call)
             stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -87,6 +87,11 @@ class Active:
         """Whether the last byte of a model answer waits for its step."""
         return self.dispatch.get("capture") != "async"
 
+    @property
+    def repeats(self) -> bool:
+        """Whether calls may be answered from what was recorded: of a replay, a fork or an earlier attempt."""
+        return self.replay is not None or self.attempt > 1
+
     def next_step(self) -> int:
         """The sequence number of the next step."""
         self.last_step += 1

@@ -95,6 +95,8 @@ class Upstreams:
         kinds = [("Content-Type", JSON), ("Accept", SSE if body.get("stream") else JSON)]
         raw = written(body, call.request_patch) if call.changed else call.request
         path = _path(provider, dialect.path) + (f"?{call.query}" if call.query else "")
+        # Once the request is on its way.
+        asyncio.get_running_loop().call_soon(call.catch_up)
         try:
             asked = await origin.ask("POST", path, [*PLAIN, *signed, *kinds], raw)
         except ValueError as error:

@@ -20,20 +20,19 @@ class Redaction:
 
     def __init__(self, redactor: Redactor, patterns_of: PatternsOf) -> None:
         self._redactor = redactor
-        self._patterns_of = patterns_of
+        self.patterns_of = patterns_of
 
-    async def request(self, call: Call, document: Any = None) -> Redacted:
+    def request(self, call: Call, patterns: Sequence[Pattern], document: Any = None) -> Redacted:
         """The request as it may be stored, `document` if it is parsed; its content key is made from this."""
         if call.storable is None:
-            patterns = await self._patterns_of(call.holder)
             call.storable = self._redactor.body(call.holder.org_id, call.request, patterns, document)
         return call.storable
 
     async def step(self, call: Call, step: StepFields) -> StepFields:
         """The step as it may be stored; the very same one when there was nothing to replace."""
         org_id = call.holder.org_id
-        patterns = await self._patterns_of(call.holder)
-        request = await self.request(call)
+        patterns = await self.patterns_of(call.holder)
+        request = self.request(call, patterns)
         rules = set(request.rules)
         changed: dict[str, Any] = {"request_bytes": request.body} if request.rules else {}
         changed |= self._response(call, patterns, rules)

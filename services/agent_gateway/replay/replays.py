@@ -68,9 +68,9 @@ class Replays:
     async def admit(self, call: Call, body: dict[str, Any]) -> Answer | None:
         """Answer a call from the journal; let it out where it has to be live."""
         active = call.active
-        call.key = key_of(call, body)
-        if active is None or call.kind in UNANSWERABLE or (active.replay is None and active.attempt == 1):
+        if active is None or call.kind in UNANSWERABLE or not active.repeats:
             return None
+        call.key = key_of(call, body)
         try:
             replaying = await self._replaying(active)
             return await self._decided(replaying, call, body)
