@@ -78,7 +78,7 @@ def _fill_steps(platform: LivePlatform, stranger: Stranger, agent: Any) -> str:
     with httpx.Client(timeout=60, headers={"X-Service-API-Key": key}) as gateway:
         for first in range(1, STEPS + 1, BATCH):
             batch = [_step(*place, seq) for seq in range(first, first + BATCH)]
-            gateway.post(journal, content=framed(batch)).raise_for_status()
+            gateway.post(journal, content=framed([vars(each) for each in batch])).raise_for_status()
     return str(execution["id"])
 
 

@@ -10,10 +10,12 @@ of each first would take longer than all else on the way.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import orjson
 
 from services.chassis.contract import Contract
+from services.chassis.errors import Invalid
 from services.contracts.steps import NewStep
 
 _LENGTH = 8
@@ -28,13 +30,23 @@ class _Head(Contract):
 
 
 def framed(steps: Sequence[StepFields]) -> bytes:
-    """The steps as one row of bytes."""
+    """The steps as one row of bytes; raises `Invalid` for what JSON cannot hold."""
     bodies = [(step["request_bytes"], step["response_bytes"]) for step in steps]
     sizes = [(len(request), len(response)) for request, response in bodies]
     told = [{name: value for name, value in step.items() if name not in _BODIES} for step in steps]
-    head = orjson.dumps({"sizes": sizes, "steps": told})
+    try:
+        head = orjson.dumps({"sizes": sizes, "steps": told}, default=_told)
+    except orjson.JSONEncodeError as error:
+        raise Invalid(f"a step cannot be written: {error}") from error
     parts = [body for pair in bodies for body in pair]
     return b"".join([len(head).to_bytes(_LENGTH), head, *parts])
+
+
+def _told(value: Any) -> str:
+    # The database's driver has a UUID of its own.
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"a step cannot hold {type(value).__name__}")
 
 
 def unframed(data: bytes) -> list[NewStep]:

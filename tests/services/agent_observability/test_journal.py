@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from asyncpg.pgproto import pgproto
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.chassis.ids import new_id
@@ -74,7 +75,8 @@ async def test_a_batch_is_the_same_as_models_and_as_fields(
         "agent_id": new_id(),
     }
     sent, handed = step(first, 1, **more), step(second, 1, **more)
-    await journal.hand_over([vars(sent)])
+    driver_s_own = pgproto.UUID(str(sent.org_id))
+    await journal.hand_over([{**vars(sent), "org_id": driver_s_own}])
     await journal.append_steps([handed])
     with pytest.raises(Invalid, match="not a list of steps"):
         await journal.hand_over([{**vars(sent), "seq": "first"}])

@@ -110,7 +110,7 @@ async def test_a_failed_batch_is_not_remembered_as_stored(
     journal: AgentObservabilityClient, org_id: UUID, step: MakeStep, platform: TestPlatform
 ) -> None:
     messages = conversation(8, 900)
-    bad = talk(step, new_id(), messages)[-1].model_copy(update={"cost_nano": 2**70})
+    bad = talk(step, new_id(), messages)[-1].model_copy(update={"cost_nano": 2**63})
     with pytest.raises(PlatformError):
         await journal.append_steps([bad])
     execution_id = new_id()
