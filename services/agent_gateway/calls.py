@@ -66,7 +66,6 @@ class Call:
         # The request without what must not be stored, once it is known.
         self.storable: Redacted | None = None
         self.spent = Spent()
-        # What is to be known of the request when its step is recorded, and by nobody earlier.
         self.put_off: Callable[[], None] | None = None
         # Answered by what an earlier attempt recorded: the step is there already.
         self.resumed = False
@@ -81,7 +80,7 @@ class Call:
         return self._seq
 
     def catch_up(self) -> None:
-        """Do what was put off, once: while the provider answers, or else when the step is recorded."""
+        """Do what nobody needs before the step, once: while the provider answers, or when it is recorded."""
         work, self.put_off = self.put_off, None
         if work is not None:
             work()

@@ -30,7 +30,7 @@ class AgentObservabilityClient(Client):
 
     async def append_steps(self, steps: Sequence[NewStep]) -> None:
         """Store a commit group; returns when it is durable; repeating it changes nothing."""
-        await self.hand_over([vars(step) for step in steps])
+        await self._call("POST", "/steps", None, body=framed([vars(step) for step in steps]))
 
     async def hand_over(self, steps: Sequence[StepFields]) -> None:
         """Store a commit group by its steps' fields, which are checked where they arrive."""

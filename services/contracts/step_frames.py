@@ -55,10 +55,9 @@ def unframed(data: bytes) -> list[NewStep]:
     head = _Head.model_validate_json(data[_LENGTH:start])
     if len(head.sizes) != len(head.steps) or start + sum(map(sum, head.sizes)) != len(data):
         raise ValueError("the sizes do not add up to the bodies that follow")
-    found = []
     for step, (request, response) in zip(head.steps, head.sizes, strict=True):
         middle, end = start + request, start + request + response
-        bodies = {"request_bytes": data[start:middle], "response_bytes": data[middle:end]}
-        found.append(step.model_copy(update=bodies))
+        # Frozen for everybody else; here it is still being made.
+        vars(step).update(request_bytes=data[start:middle], response_bytes=data[middle:end])
         start = end
-    return found
+    return head.steps
