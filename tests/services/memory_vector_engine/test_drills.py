@@ -41,12 +41,11 @@ async def test_nothing_is_lost_while_the_provider_fails_half_the_time(
         org = await make_organisation(platform.db)
         agent = await make_agent(platform.db, org)
         memory = platform.client(MemoryVectorEngineClient)
-        began = time.monotonic()
         for start in range(0, WRITES, BATCH):
             texts = [f"fact number {n}" for n in range(start, start + BATCH)]
             await memory.write_batch(org, [WriteMemory(content=text, agent_id=agent) for text in texts])
         await until(_embedded(memory, org), count(120, 900))
-        took, status = time.monotonic() - began, await memory.status(org)
+        status = await memory.status(org)
         provider.fails = lambda request: False
         found = await memory.search(
             org, SearchMemories(query=f"fact number {WRITES - 1}", agent_id=agent, mode="vector")
@@ -58,7 +57,6 @@ async def test_nothing_is_lost_while_the_provider_fails_half_the_time(
         report.add("of these failed", failed, "")
         report.add("memories lost", WRITES - status.memories, "", at_most=0)
         report.add("memories without an embedding in the end", WRITES - status.embedded, "", at_most=0)
-        report.add("from the first write to the last embedding", took, "s")
     assert (status.memories, status.embedded, status.failing) == (WRITES, WRITES, 0)
     assert failed >= WRITES // count(256, 32) // 2
     assert f"fact number {WRITES - 1}" in [each.memory.content for each in found.items]
