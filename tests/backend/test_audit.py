@@ -191,6 +191,7 @@ async def test_neither_role_of_the_application_changes_a_record(
             await platform.db.execute(attempt)
 
 
+@pytest.mark.drill
 async def test_many_writers_make_one_chain_each(platform: TestPlatform) -> None:
     tenants = [await make_tenant(platform) for _ in range(3)]
     writes = count(40, 2000)

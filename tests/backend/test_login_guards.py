@@ -142,6 +142,7 @@ async def test_a_storm_from_one_network_leaves_room_for_others() -> None:
         passwords.close()
 
 
+@pytest.mark.drill
 async def test_a_storm_of_logins_leaves_the_api_answering(platform: TestPlatform) -> None:
     tenant = await make_tenant(platform)
     async with tenant.client() as api, httpx.AsyncClient(base_url=api.base_url, timeout=120) as storm:

@@ -19,7 +19,7 @@ from tests.flows.drivers import deployed
 from tests.flows.faults import SEED
 from tests.flows.ledger import AGENTS, describe, exported
 from tests.flows.live import Stranger, until
-from tests.soak import count
+from tests.soak import count, recorded
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("provided")]
 
@@ -97,10 +97,14 @@ def test_an_event_stream_has_no_gap_and_no_repeat(provided: Provided, streamer: 
     live = [each for each in steps if each["served_from"] == "live" and each["status"] == "succeeded"]
     calls = len(provider.saying(mark))
     assert TURNS <= calls <= len(live) + KILLS, f"{calls} calls, {len(live)} recorded: {story}"
-    print(
-        f"{KILLS} kills, {len(follower.seen)} events over {follower.connections} connections,"
-        f" {calls} calls at the provider, {len(live)} recorded"
-    )
+    tests = "tests/flows/test_killed_gateway.py"
+    with recorded("killed_gateway", "the gateway killed under an execution that streams", tests) as report:
+        report.add("kills", KILLS, "", at_least=KILLS)
+        report.add("events of the attempt that succeeded", TURNS * TOKENS, "")
+        report.add("events the client saw, each once and in order", len(follower.seen), "")
+        report.add("connections of the client", follower.connections, "")
+        report.add("calls recorded", len(live), "")
+        report.add("calls at the provider", calls, "", at_most=len(live) + KILLS)
 
 
 def _every_event_once_and_in_order(seen: list[Any], story: str) -> None:

@@ -22,7 +22,7 @@ from tests.flows.ledger import AGENTS, describe, exported
 from tests.services.executor.containers import needs_engine
 from tests.soak import SOAK
 
-pytestmark = pytest.mark.xdist_group("provided")
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("provided")]
 
 TRAVEL = "/api/v1/time-travel/executions"
 EARLY = (

@@ -22,6 +22,7 @@ from services.contracts.step_search import SearchSteps
 from tests.platform import make_organisation
 from tests.services.agent_gateway.conftest import eventually
 from tests.services.agent_gateway.replay.conftest import Travel, travel
+from tests.soak import count, recorded
 
 __all__ = ["travel"]
 GOOD = {"kind": "contains", "value": "good"}
@@ -86,6 +87,36 @@ async def test_every_fork_gets_its_verdict(travel: Travel) -> None:
     with pytest.raises(NotFound):
         await bulk.client.get(other, done.id)
     assert not (await bulk.client.listed(other)).items
+
+
+@pytest.mark.drill
+async def test_an_estimate_is_within_a_fifth_of_what_it_comes_to(travel: Travel) -> None:
+    """Forked from the first call on, another model and a longer prompt; every answer has its own length."""
+    bulk, executions, turns = Bulk(travel), count(4, 30), 4
+    travel.upstream.talkative = True
+    await travel.replica()
+    sources = [await travel.run({"turns": turns}) for _ in range(executions)]
+    prices = travel.world.platform.client(SpendingClient)
+    await prices.set_price(SetPrice(model="better", input_nano=100, output_nano=1000), "user:test")
+    edit = {
+        "path": "/messages/0/content",
+        "value": "Walk, and say at each step what you see.",
+        "every_call": True,
+    }
+    place = {"rule": "first_model_call"}
+    new = bulk.new(*sources, model="better", edits=[edit], place=place, on_divergence="live")
+    estimate = await bulk.client.estimate(bulk.org_id, new)
+    assert estimate.model_calls == executions * turns
+    done = await bulk.ended(await bulk.begun(new))
+    assert done.verdicts == {"unchanged": executions}
+    assert abs(estimate.cost_nano - done.cost_nano) <= done.cost_nano / 5, (estimate, done)
+    tests = "tests/services/agent_gateway/bulk/test_bulk_forks.py -m drill"
+    with recorded("bulk_estimate", "a bulk fork's estimate beside what it came to", tests) as report:
+        report.add("executions", executions, "")
+        report.add("estimated", estimate.cost_nano / 1e9, "$")
+        report.add("came to", done.cost_nano / 1e9, "$")
+        off = abs(estimate.cost_nano - done.cost_nano) / done.cost_nano
+        report.add("off by", 100 * off, "%", at_most=20)
 
 
 async def test_a_search_says_which_and_where(travel: Travel) -> None:

@@ -18,9 +18,10 @@ TEMPERS = {"better": "good", "worse": "bad"}
 
 @dataclass
 class RandomUpstream:
-    """What it was asked."""
+    """What it was asked; if `talkative`, its answers have any length, and their usage is what was said."""
 
     url: str = ""
+    talkative: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -32,6 +33,12 @@ class RandomUpstream:
         self.requests.append(body)
         await asyncio.sleep(secrets.randbelow(5) / 1000)
         message = _message(body)
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        if self.talkative:
+            words = 40 + secrets.randbelow(80)
+            message["content"] = " ".join([message["content"] or "", *["word"] * words])
+            asked = sum(len(str(each["content"])) for each in body["messages"]) // 4
+            usage = {"prompt_tokens": asked, "completion_tokens": words, "total_tokens": asked + words}
         document = {
             "id": f"chatcmpl-{secrets.token_hex(8)}",
             "object": "chat.completion",
@@ -43,7 +50,7 @@ class RandomUpstream:
                     "finish_reason": "tool_calls" if "tool_calls" in message else "stop",
                 }
             ],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            "usage": usage,
         }
         if body.get("stream"):
             return await _streamed(request, document)

@@ -1,15 +1,24 @@
 """Forks and replays through the gateway, with agents as processes and a provider that counts."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from benchmarks.report import Report
 from services.chassis.errors import IllegalState, Invalid
 from services.contracts.executions import Execution
 from services.contracts.time_travel import Edit
 from tests.services.agent_gateway.conftest import eventually
 from tests.services.agent_gateway.replay.conftest import Travel
-from tests.soak import count
+from tests.soak import count, recorded
+
+
+@pytest.fixture(scope="module")
+def figures() -> Iterator[Report]:
+    tests = "tests/services/agent_gateway/replay/test_forks.py -m drill"
+    with recorded("replays", "replays of five parallel calls a turn, generated agents", tests) as report:
+        yield report
 
 
 async def test_a_fork_at_15_of_20_pays_for_six_calls_at_most(travel: Travel) -> None:
@@ -65,17 +74,25 @@ async def test_identical_prompts_are_answered_in_recorded_order(travel: Travel) 
     assert travel.upstream.calls == 7
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("identical", [False, True])
-async def test_parallel_calls_replay_in_whatever_order_they_come(travel: Travel, identical: bool) -> None:
+async def test_parallel_calls_replay_in_whatever_order_they_come(
+    travel: Travel, identical: bool, figures: Report
+) -> None:
     await travel.replica()
     source = await travel.run({"parallel": 5, "rounds": 2, "identical": identical})
     calls = travel.upstream.calls
     assert calls == source.steps == 14
-    for _ in range(count(1, 12)):
+    clean, replays = 0, 5 * count(1, 12)
+    while clean < replays:
         for replay in await travel.fork(source, branches=5):
             assert (replay.status, replay.diverged_at) == ("succeeded", None), replay.error
             assert replay.output["heard"] == source.output["heard"]
+            clean += 1
     assert travel.upstream.calls == calls
+    kind = "identical" if identical else "different"
+    figures.add(f"{kind} calls: clean replays of {replays}", clean, "", at_least=replays)
+    figures.add(f"{kind} calls: asked of the provider", travel.upstream.calls - calls, "", at_most=0)
 
 
 @pytest.mark.parametrize(("policy", "status"), [("fail", "failed"), ("live", "succeeded")])

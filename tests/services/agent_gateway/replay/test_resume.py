@@ -1,16 +1,30 @@
 """Attempts after the first answer from what the earlier ones recorded: nothing is paid twice."""
 
 import random
+from collections.abc import Iterator
 
+import pytest
+
+from benchmarks.report import Report
 from tests.services.agent_gateway.replay.conftest import Travel
-from tests.soak import count
+from tests.soak import count, recorded
+
+KILLS = count(3, 40)
 
 
-async def test_an_agent_killed_anywhere_pays_for_each_call_once(travel: Travel) -> None:
-    for _ in range(2 + count(3, 40)):
+@pytest.fixture(scope="module")
+def figures() -> Iterator[Report]:
+    tests = "tests/services/agent_gateway/replay/test_resume.py -m drill"
+    with recorded("resume", "agents killed after a random call", tests) as report:
+        yield report
+
+
+@pytest.mark.drill
+async def test_an_agent_killed_anywhere_pays_for_each_call_once(travel: Travel, figures: Report) -> None:
+    for _ in range(2 + KILLS):
         await travel.replica()
     turns = 6
-    for _ in range(count(3, 40)):
+    for _ in range(KILLS):
         await travel.bury()
         before, die = travel.upstream.calls, random.randint(1, turns)
         execution = await travel.run({"turns": turns, "die": die})
@@ -20,6 +34,8 @@ async def test_an_agent_killed_anywhere_pays_for_each_call_once(travel: Travel) 
         assert [each.seq for each in steps] == list(range(1, turns + 1))
         assert [each.attempt for each in steps] == [1] * die + [2] * (turns - die)
         assert execution.steps == turns and execution.tokens_in == 10 * turns
+    figures.add("kills", KILLS, "", at_least=KILLS)
+    figures.add("calls at the provider", travel.upstream.calls, "", at_most=KILLS * turns)
 
 
 async def test_parallel_calls_under_way_at_the_kill_are_paid_once(travel: Travel) -> None:

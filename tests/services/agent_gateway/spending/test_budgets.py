@@ -1,12 +1,14 @@
 """Budgets: never spent beyond, nearly all usable, freed by a crash, added up to every ancestor."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 
+from benchmarks.report import Report
 from services.chassis.errors import Unavailable
 from services.contracts.agents import Cause
 from services.contracts.executions import Limits, NewExecution, Relation
@@ -14,11 +16,21 @@ from services.contracts.spending import Policy
 from tests.services.agent_gateway.conftest import World, WorldMaker, eventually
 from tests.services.agent_gateway.spending.conftest import DOLLAR, Paid, set_price, tell
 from tests.services.agent_gateway.spending.paid_upstream import OUTPUT_NANO, PaidUpstream
-from tests.soak import count
+from tests.soak import count, recorded
 
 
+@pytest.fixture(scope="module")
+def figures() -> Iterator[Report]:
+    tests = "tests/services/agent_gateway/spending/test_budgets.py -m drill"
+    with recorded("budgets", "64 calls at once against $1.00", tests) as report:
+        yield report
+
+
+@pytest.mark.drill
 @pytest.mark.parametrize("max_tokens", [800, None])
-async def test_64_calls_at_once_never_spend_more_than_a_dollar(paid: Paid, max_tokens: int | None) -> None:
+async def test_64_calls_at_once_never_spend_more_than_a_dollar(
+    paid: Paid, max_tokens: int | None, figures: Report
+) -> None:
     paid.upstream.seed = count(1, 7)
     await paid.budget(cost_nano=DOLLAR)
     agent = await paid.job()
@@ -26,10 +38,15 @@ async def test_64_calls_at_once_never_spend_more_than_a_dollar(paid: Paid, max_t
     answers = await agent.spree(count(2_000, 20_000), 64, **more)
     spent = await paid.spent()
     assert spent == paid.upstream.billed_nano
-    assert 0.9 * DOLLAR <= spent <= DOLLAR
     refused = [body for status, body in answers if status != 200]
     assert refused and {body["error"]["code"] for body in refused} == {"budget_exceeded"}
     assert paid.upstream.most_at_once > 1
+    assert 0.9 * DOLLAR <= spent <= DOLLAR
+    asked = f"max_tokens {max_tokens}" if max_tokens else "without max_tokens"
+    figures.add(f"{asked}: spent, of $1.00", spent / DOLLAR, "$", at_most=1)
+    figures.add(f"{asked}: usable", spent / DOLLAR, "", at_least=0.9)
+    figures.add(f"{asked}: calls that were answered", sum(status == 200 for status, _ in answers), "")
+    figures.add(f"{asked}: calls that were refused", sum(status != 200 for status, _ in answers), "")
     assert (await paid.world.client.get(paid.world.org_id, agent.execution_id)).cost_nano == spent
 
 
@@ -215,6 +232,7 @@ async def test_stock_clients_do_not_ask_again(paid: Paid) -> None:
     assert [step.cause for step in page.items] == [Cause.BUDGET_EXCEEDED] * 2
 
 
+@pytest.mark.drill
 async def test_a_plentiful_budget_holds_nobody_up(paid: Paid) -> None:
     paid.upstream.seconds = 0
     await paid.budget(cost_nano=1_000 * DOLLAR)

@@ -1,11 +1,6 @@
 """What changes the world happens once: after crashes, retries, and in forks."""
 
 import asyncio
-import random
-import sys
-from asyncio.subprocess import PIPE
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +19,6 @@ from tests.services.agent_gateway.tools.conftest import (
     agent,
     register,
 )
-from tests.soak import count
 
 
 async def test_the_next_attempt_is_answered_from_the_ledger(open_world: World, serve: ServeTools) -> None:
@@ -237,43 +231,6 @@ async def test_a_gateway_that_stops_lets_effects_end_and_writes_them_down(open_w
     assert await calling == ({"result": {}}, None)
     (row,) = await _effects(open_world, caller.execution)
     assert (row["state"], row["result"]) == ("done", b'{"result":{}}')
-
-
-TRIALS = count(12, 200)
-AGENT = Path(__file__).with_name("booking_agent.py")
-
-
-async def test_kills_at_random_moments_duplicate_no_write(open_world: World, serve: ServeTools) -> None:
-    """An agent books once an attempt and is killed at a random moment; in the end it has booked once."""
-    tools = await serve()
-    await register(open_world, tools)
-    dice = random.Random(4)
-    caught = 0
-    for trial in range(TRIALS):
-        caller, what = await agent(open_world), f"trial {trial}"
-        for _ in range(dice.randint(1, 3)):
-            process = await _start(caller, what)
-            await asyncio.sleep(dice.random() * 0.04)
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            caught += tools.calls[f"book {what}"]
-            caller = await again(caller)
-        process = await _start(caller, what)
-        assert process.stdout is not None
-        assert (await process.stdout.readline()).decode().strip() == f"did book {what} 1"
-        await process.wait()
-    assert set(tools.calls.values()) == {1} and len(tools.calls) == TRIALS
-    assert caught, "no agent was killed after its tool had run"
-
-
-async def _start(caller: Agent, what: str) -> asyncio.subprocess.Process:
-    """The agent as a process of its own, once it is about to call."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", str(AGENT), f"{caller.world.url}/mcp/mock", caller.key, what, stdout=PIPE
-    )
-    assert process.stdout is not None and await process.stdout.readline() == b"ready\n"
-    return process
 
 
 async def _fork(world: World, source: Agent, allow_effects: str, at_step: int = 1) -> Agent:
