@@ -13,7 +13,8 @@ import orjson
 from services.agent_gateway.answers import Answer, CutStream
 from services.agent_gateway.replay.reassembly import streamed, whole
 from services.agent_gateway.shapes import JSON, SSE
-from services.contracts.steps import RawStep, RecordedCall, Step, StepKind
+from services.agent_gateway.tools.protocol import message_of
+from services.contracts.steps import ANSWERED_BY_TOOLS, RawStep, RecordedCall, Step, StepKind
 
 
 def answer_of(recorded: RecordedCall, raw: RawStep, wants_stream: bool) -> Answer:
@@ -36,6 +37,9 @@ def document_of(recorded: RecordedCall | Step, raw: RawStep) -> Any:
     """The recorded answer as one document, for an edit; raises `JSONDecodeError` where it is none."""
     if recorded.streamed and recorded.kind is StepKind.LLM:
         return whole(recorded.name, raw.response_bytes)
+    if recorded.kind in ANSWERED_BY_TOOLS:
+        # A tool that took long was answered in a stream: its last event is the answer.
+        return message_of(raw.response_bytes) or orjson.loads(raw.response_bytes)
     return orjson.loads(raw.response_bytes)
 
 

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from services.chassis.errors import Invalid
 from services.contracts.time_travel import Edit
 
@@ -23,14 +25,39 @@ def edited_where(document: Any, edits: Iterable[Edit]) -> Any:
     return document
 
 
+def tried(document: Any, edits: Iterable[Edit]) -> None:
+    """Raise `Invalid` for an edit that leads nowhere, or that no SDK could read."""
+    for edit in edits:
+        here = _found(document, _parts(edit.path))
+        # Arguments of tools are JSON in a text; an object in their place fails in the agent.
+        if isinstance(edit.value, dict | list) and isinstance(here, str) and here[:1] in ("{", "["):
+            given = orjson.dumps(orjson.dumps(edit.value).decode()).decode()
+            raise Invalid(
+                f"step {edit.step}: {edit.path} holds JSON written as a text; give a text too: {given}"
+            )
+        document = put(document, edit.path, edit.value)
+
+
+def _found(here: Any, parts: list[str]) -> Any:
+    for part in parts:
+        if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+            here = here[int(part)]
+        else:
+            here = here.get(part) if isinstance(here, dict) else None
+    return here
+
+
+def _parts(pointer: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")] if pointer else []
+
+
 def put(document: Any, pointer: str, value: Any) -> Any:
     """The document with a value at a pointer: replaced, added to an object, or with `-` to a list's end."""
     if pointer == "":
         return value
     if not pointer.startswith("/"):
         raise Invalid(f"path {pointer!r} must be empty or begin with /")
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
-    return _put(document, parts, value, pointer)
+    return _put(document, _parts(pointer), value, pointer)
 
 
 def _put(here: Any, parts: list[str], value: Any, pointer: str) -> Any:

@@ -7,7 +7,7 @@ import orjson
 
 from services.agent_gateway.execution_store import ExecutionStore
 from services.agent_gateway.replay.answering import document_of
-from services.agent_gateway.replay.edits import edited
+from services.agent_gateway.replay.edits import tried
 from services.agent_gateway.replay.fork_store import ForkStore, NewFork
 from services.agent_gateway.spending.stops import Stops
 from services.agent_gateway.watching import Watchers
@@ -145,9 +145,9 @@ class Forks:
             raise Invalid("a request is edited at paths, not replaced as a whole: path must not be empty")
         try:
             if requests:
-                edited(orjson.loads(raw.request_bytes), requests)
+                tried(orjson.loads(raw.request_bytes), requests)
             elif any(each.path for each in responses):
-                edited(document_of(call, raw), responses)
+                tried(document_of(call, raw), responses)
         except orjson.JSONDecodeError:
             raise Invalid(f"step {step} cannot be edited at a path: it is not JSON") from None
 

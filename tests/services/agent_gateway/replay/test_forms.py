@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from services.agent_gateway.answers import CutStream
-from services.agent_gateway.replay.answering import answer_of, pieces
-from services.agent_gateway.replay.edits import edited
+from services.agent_gateway.replay.answering import answer_of, document_of, pieces
+from services.agent_gateway.replay.edits import edited, tried
 from services.agent_gateway.replay.learning import changing, differing
 from services.agent_gateway.replay.reassembly import documents, streamed, whole
 from services.chassis.errors import Invalid
@@ -157,3 +157,25 @@ def test_a_mask_names_its_place_for_every_element() -> None:
         "on 2026-11-22",
         "on 2026-11-23",
     )
+
+
+def test_an_object_in_the_place_of_a_text_of_json_is_refused_with_what_to_write() -> None:
+    path = "/choices/0/message/tool_calls/0/function/arguments"
+    with pytest.raises(Invalid, match="give a text too: "):
+        tried(CHAT, [Edit(step=1, target="response", path=path, value={"a": 2})])
+    tried(CHAT, [Edit(step=1, target="response", path=path, value='{"a":2}')])
+    tried(
+        CHAT, [Edit(step=1, target="response", path="/choices/0/message/content", value=[{"type": "text"}])]
+    )
+
+
+def test_a_tools_answer_is_the_same_whether_it_came_whole_or_in_a_stream() -> None:
+    answer = {"jsonrpc": "2.0", "id": 3, "result": {"content": []}}
+    progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}
+    stream = b"".join(b"event: message\ndata: " + orjson.dumps(each) + b"\n\n" for each in (progress, answer))
+    values = {"seq": 1, "attempt": 1, "kind": "tool", "name": "shop/refund", "key": None}
+    values |= {"status": "succeeded", "started_at": "2026-11-30T00:00:00Z"}
+    tool = RecordedCall.model_validate(values)
+    for body in (orjson.dumps(answer), stream):
+        raw = RawStep(seq=1, request_bytes=b"{}", response_bytes=body)
+        assert document_of(tool, raw) == answer
