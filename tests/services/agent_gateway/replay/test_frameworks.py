@@ -6,9 +6,6 @@ Their packages are put into environments of their own; without a package registr
 """
 
 import asyncio
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,17 +14,27 @@ from typing import Any
 
 import pytest
 
+from benchmarks.report import Report
 from services.contracts.executions import Execution
 from services.contracts.time_travel import DecideMask
+from tests.services.agent_gateway.node_packages import installed, node_with_openai
 from tests.services.agent_gateway.replay.conftest import Travel
-from tests.soak import count
+from tests.soak import count, recorded
 
 HERE = Path(__file__).parent
 LANGGRAPH = ("langgraph==1.2.22", "langchain-openai==1.7.3", "langgraph-prebuilt==1.1.2")
-OPENAI_NODE = "openai@6.49.0"
 AT_ONCE = 3
 
+pytestmark = pytest.mark.drill
+
 Framework = tuple[list[str], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def figures() -> Iterator[Report]:
+    tests = "tests/services/agent_gateway/replay/test_frameworks.py"
+    with recorded("frameworks", "replays of LangGraph and of Node with the openai package", tests) as report:
+        yield report
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +47,25 @@ def home() -> Iterator[Path]:
 def langgraph(home: Path) -> Framework:
     uv = Path(sys.executable).with_name("uv")
     made = home / "langgraph"
-    _installed([str(uv), "venv", "-q", "--python", sys.executable, str(made)])
-    _installed([str(uv), "pip", "install", "-q", "--python", str(made / "bin" / "python"), *LANGGRAPH])
+    installed([str(uv), "venv", "-q", "--python", sys.executable, str(made)])
+    installed([str(uv), "pip", "install", "-q", "--python", str(made / "bin" / "python"), *LANGGRAPH])
     return [str(made / "bin" / "python"), str(HERE / "langgraph_agent.py")], {"HOME": str(home)}
 
 
 @pytest.fixture(scope="module")
 def node(home: Path) -> Framework:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("Node is not installed here")
-    _installed([npm, "install", "--no-audit", "--no-fund", "--prefix", str(home / "node"), OPENAI_NODE])
-    return [node, str(HERE / "node_agent.js")], {"NODE_PATH": str(home / "node" / "node_modules")}
-
-
-def _installed(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=dict(os.environ))
-    if done.returncode != 0:
-        pytest.skip(f"its packages cannot be installed here: {done.stderr.strip()[-200:]}")
+    node, packages = node_with_openai(home)
+    return [node, str(HERE / "node_agent.js")], packages
 
 
 @pytest.fixture(params=["langgraph", "node"])
-def framework(request: pytest.FixtureRequest, travel: Travel) -> Travel:
-    travel.command, travel.environment = request.getfixturevalue(request.param)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def framework(request: pytest.FixtureRequest, name: str, travel: Travel) -> Travel:
+    travel.command, travel.environment = request.getfixturevalue(name)
     return travel
 
 
@@ -80,26 +83,37 @@ async def clean(travel: Travel, source: Execution, replays: int) -> int:
 
 
 @pytest.mark.parametrize("identical", [False, True])
-async def test_parallel_tools_replay_cleanly(framework: Travel, identical: bool) -> None:
+async def test_parallel_tools_replay_cleanly(
+    framework: Travel, name: str, identical: bool, figures: Report
+) -> None:
     replays = count(2, 60)
     await framework.replica()
     source = await framework.run({"parallel": 5, "rounds": 2, "identical": identical}, timeout_seconds=120)
     assert source.steps == framework.upstream.calls == 14
-    assert await clean(framework, source, replays) == replays
+    found = await clean(framework, source, replays)
+    kind = "identical" if identical else "different"
+    figures.add(f"{name}, {kind} calls: clean replays of {replays}", found, "", at_least=replays)
+    assert found == replays
 
 
-async def test_dates_and_random_ids_need_masks_and_one_calibration_finds_them(framework: Travel) -> None:
+async def test_dates_and_random_ids_need_masks_and_one_calibration_finds_them(
+    framework: Travel, name: str, figures: Report
+) -> None:
     replays = count(2, 20)
     await framework.replica()
     asked: dict[str, Any] = {"parallel": 3, "rounds": 2, "volatile": True}
     source = await framework.run(asked, timeout_seconds=120)
     # The clock must have moved on, or nothing would differ.
     await asyncio.sleep(1.1)
-    assert await clean(framework, source, replays) == 0
+    unmasked = await clean(framework, source, replays)
+    assert unmasked == 0
     org_id = framework.world.org_id
     made = await framework.client.calibrate(org_id, source.id, "user:t")
     calibration = await framework.world.client.wait(org_id, made.id, 60)
     assert (calibration.status, calibration.diverged_at) == ("succeeded", None), calibration.divergence
     for mask in await framework.client.masks(org_id, source.agent_id):
         await framework.client.decide_mask(org_id, mask.id, DecideMask(approve=True), "user:t")
-    assert await clean(framework, source, replays) == replays
+    found = await clean(framework, source, replays)
+    figures.add(f"{name}, dates and ids, no masks: clean of {replays}", unmasked, "")
+    figures.add(f"{name}, dates and ids, learnt masks: clean of {replays}", found, "", at_least=replays)
+    assert found == replays
