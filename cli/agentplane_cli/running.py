@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from agentplane_cli.agents import AgentRef, find_agent
+from agentplane_cli.amounts import nano
 from agentplane_cli.api import Api
 from agentplane_cli.connection import connect
-from agentplane_cli.executions import show_result, summary
+from agentplane_cli.executions import json_or_text, show_result, summary
 from agentplane_cli.failure import Exit, Failure
+from agentplane_cli.following import Follower
 from agentplane_cli.output import Format, Output, note, show_json
 from agentplane_cli.problem import Explained
 from agentplane_cli.terminal import say, styled
@@ -36,6 +36,10 @@ OnBusy = Annotated[
 Key = Annotated[str | None, typer.Option(help="Of executions with the same key one runs at a time.")]
 Priority = Annotated[int | None, typer.Option(min=-10, max=10, help="Higher goes first.")]
 Timeout = Annotated[int | None, typer.Option(min=1, max=86_400, help="Seconds the execution may take.")]
+Cost = Annotated[str | None, typer.Option(help="Dollars it may cost, as 0.50; children included.")]
+Tokens = Annotated[int | None, typer.Option(min=0, help="Tokens it may use.")]
+Steps = Annotated[int | None, typer.Option(min=0, help="Calls it may make across its boundary.")]
+ToolCalls = Annotated[int | None, typer.Option(min=0, help="Tools it may call.")]
 Detach = Annotated[bool, typer.Option("--no-wait", help="Only queue it, and print its id.")]
 
 
@@ -49,6 +53,10 @@ def run(
     concurrency_key: Key = None,
     priority: Priority = None,
     timeout: Timeout = None,
+    cost: Cost = None,
+    tokens: Tokens = None,
+    steps: Steps = None,
+    tool_calls: ToolCalls = None,
     no_wait: Detach = False,
     output: Output = Format.TABLE,
 ) -> None:
@@ -60,6 +68,7 @@ def run(
         "concurrency_key": concurrency_key,
         "priority": priority,
         "timeout_seconds": timeout,
+        "limits": limits_of(cost, tokens, steps, tool_calls),
     }
     body = {"input": read_input(given), **{name: value for name, value in asked.items() if value is not None}}
     found = find_agent(api, agent)
@@ -80,6 +89,19 @@ def run(
     _end_like(ended)
 
 
+def limits_of(
+    cost: str | None, tokens: int | None, steps: int | None, tool_calls: int | None
+) -> dict[str, int] | None:
+    """The limits that were given; null without any."""
+    given = {
+        "cost_nano": None if cost is None else nano(cost),
+        "tokens": tokens,
+        "steps": steps,
+        "tool_calls": tool_calls,
+    }
+    return {name: value for name, value in given.items() if value is not None} or None
+
+
 def read_input(given: str | None) -> Any:
     """The input: JSON where it is JSON, else the text itself; from a file or standard input if so named."""
     if given is None:
@@ -93,10 +115,7 @@ def read_input(given: str | None) -> Any:
             raise Failure(f"{given[1:]} cannot be read: {error}", Exit.USAGE) from error
     else:
         text = given
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()
+    return json_or_text(text)
 
 
 def waited(api: Api, execution_id: str, also: frozenset[str] = frozenset()) -> Any:
@@ -110,12 +129,7 @@ def waited(api: Api, execution_id: str, also: frozenset[str] = frozenset()) -> A
 
 
 def _followed(api: Api, execution_id: str) -> Any:
-    started = time.monotonic()
-    for kind, event in api.events(f"/executions/{execution_id}/events"):
-        data = json.dumps(event.get("data"), ensure_ascii=False)
-        said = event.get("status") if kind == "status" else data
-        cause = f" ({event['cause']})" if event.get("cause") else ""
-        note(f"{time.monotonic() - started:6.2f} s  {kind:<8} {str(said)[:200]}{cause}")
+    Follower(api, execution_id).follow()
     return waited(api, execution_id)
 
 

@@ -10,7 +10,8 @@ import typer
 from agentplane_cli.agents import find_agent
 from agentplane_cli.amounts import nano
 from agentplane_cli.connection import connect
-from agentplane_cli.output import Format, Output, dollars, lasted, note, show_json, show_list
+from agentplane_cli.output import Format, Output, dollars, lasted, note, show_list
+from agentplane_cli.step_detail import show_step
 
 app = typer.Typer(help="Steps: what agents did at their boundary.", no_args_is_help=True)
 # A page may be empty and have a next: so many are asked for before the user is asked to narrow the search.
@@ -80,9 +81,13 @@ def search(
 
 
 @app.command()
-def show(context: typer.Context, step: Annotated[str, typer.Argument(help="Id of the step.")]) -> None:
+def show(
+    context: typer.Context,
+    step: Annotated[str, typer.Argument(help="Id of the step.")],
+    output: Output = Format.TABLE,
+) -> None:
     """Show a step in full by its id, also one that belongs to no execution."""
-    show_json(connect(context).get(f"/steps/{step}"))
+    show_step(connect(context).get(f"/steps/{step}"), output)
 
 
 @app.command()

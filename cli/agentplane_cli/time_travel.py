@@ -13,7 +13,7 @@ from agentplane_cli.agents import AgentRef, find_agent
 from agentplane_cli.api import Api
 from agentplane_cli.connection import connect
 from agentplane_cli.edit_options import read_edits
-from agentplane_cli.executions import Id, summary
+from agentplane_cli.executions import Id, error_lines, summary
 from agentplane_cli.failure import Exit, Failure
 from agentplane_cli.output import Format, Output, dollars, note, show_json, show_list
 from agentplane_cli.running import ENDED, waited
@@ -180,13 +180,26 @@ def _run_again(api: Api, path: str, body: dict[str, Any], no_wait: bool, output:
         say(f"{each['id']}: {summary(each)}")
         if each["diverged_at"]:
             _show_divergence(each)
+        else:
+            for line in error_lines(each):
+                say(f"  {line}")
+    if not no_wait:
+        _hint(path.split("/")[3], ended)
+
+
+def _hint(source: str, ended: list[Any]) -> None:
+    if len(ended) == 1:
+        note(f"compare: agentplane diff {source} {ended[0]['id']}")
+    else:
+        note(f"compare: agentplane tree {source}")
 
 
 def _waited(api: Api, execution_id: str) -> Any:
     """The execution once it has ended, or waits for a person."""
     execution = waited(api, execution_id, also=frozenset({"waiting_for_input"}))
     if execution["status"] not in ENDED:
-        note(f"it waits; go on with: agentplane decide {execution_id} live|fail")
+        how = f"executions resume {execution_id} VALUE" if execution["interrupt"] else None
+        note(f"it waits; go on with: agentplane {how or f'decide {execution_id} live|fail'}")
     return execution
 
 

@@ -115,5 +115,8 @@ def test_by_command(live: LivePlatform, source: Any, tmp_path: Path) -> None:
     assert login.returncode == 0, login.stderr
     replay = live.command("replay", source["id"])
     assert replay.returncode == 0 and "succeeded" in replay.stdout, replay.stdout + replay.stderr
+    run = live.command("run", source["agent_name"], "--input", "Where is order 1042?", "--follow")
+    assert run.returncode == 0 and "status   running" in run.stderr, run.stderr
+    assert "step     1 llm" in run.stderr, run.stderr
     tree = live.command("tree", source["id"])
     assert "replay" in tree.stdout and source["id"] in tree.stdout
