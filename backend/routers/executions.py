@@ -15,7 +15,7 @@ from backend.streaming import Batch, event_stream
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.contracts.backend import CallableAgent
-from services.contracts.executions import Execution, ExecutionStatus, Fidelity, NewExecution
+from services.contracts.executions import Answer, Execution, ExecutionStatus, Fidelity, NewExecution
 from services.contracts.steps import Step, StepDetail
 
 router = api_router("", "executions")
@@ -98,6 +98,14 @@ async def get_execution(execution_id: UUID, principal: Reader, backend: TheBacke
 async def cancel_execution(execution_id: UUID, principal: Writer, backend: TheBackend) -> Execution:
     """Ask for an end; it has ended within 2 s, whatever the agent does."""
     return await backend.executions.cancel(principal, execution_id)
+
+
+@router.post("/executions/{execution_id}/resume", summary="Answer an execution that waits for input")
+async def resume_execution(
+    execution_id: UUID, answer: Answer, principal: Writer, backend: TheBackend
+) -> Execution:
+    """Tell the agent what it asked for; it is run again and finds the answer as `resume`."""
+    return await backend.executions.resume(principal, execution_id, answer)
 
 
 @router.get("/executions/{execution_id}/wait", response_model=Execution, summary="Wait for an execution")

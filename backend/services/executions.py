@@ -10,6 +10,7 @@ from services.chassis.contract import Page
 from services.contracts.agent_gateway import AgentGatewayClient
 from services.contracts.backend import CallableAgent
 from services.contracts.executions import (
+    Answer,
     CreateExecution,
     Execution,
     ExecutionEvent,
@@ -115,6 +116,10 @@ class Executions:
     async def cancel(self, principal: Principal, execution_id: UUID) -> Execution:
         """Ask for an end."""
         return await self._gateway.cancel(principal.org_id, execution_id, principal.actor)
+
+    async def resume(self, principal: Principal, execution_id: UUID, answer: Answer) -> Execution:
+        """Answer what its agent asked."""
+        return await self._gateway.resume(principal.org_id, execution_id, answer, principal.actor)
 
     async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> bytes:
         """The execution once it has ended, or as it stands when the time is over, as its JSON."""

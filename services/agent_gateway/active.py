@@ -121,6 +121,7 @@ def active_from(row: Row) -> Active:
         root_id=row["root_execution_id"],
         limits=Limits.model_validate(row["limits"]) if row["limits"] else None,
         replay=ReplayPlan.model_validate(row["replay"]) if row["replay"] else None,
+        resume=row["resume"],
         totals=Totals(
             **{name: row[name] for name in _COUNTED}, whole=row["attempt"] == 1 and row["steps"] == 0
         ),

@@ -106,10 +106,10 @@ class Call:
         patch = self.request_patch
         return patch is not None and bool(patch.get("set") or patch.get("unset"))
 
-    def cancel(self) -> None:
-        """The agent went away before the end."""
+    def cancel(self, why: str = "the agent closed the connection before the end") -> None:
+        """The call was broken off before its end."""
         if self.status == "succeeded":
-            self.status, self.error = "cancelled", "the agent closed the connection before the end"
+            self.status, self.error = "cancelled", why
 
     @property
     def durable(self) -> bool:

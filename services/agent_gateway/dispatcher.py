@@ -18,8 +18,9 @@ from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.change_store import ChangeStore
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.event_stream import Sent
+from services.agent_gateway.interrupt_store import InterruptStore
 from services.agent_gateway.invocation import UNREACHABLE_SECONDS, Invoker, Outcome
-from services.agent_gateway.outcomes import Accepted, Busy, Failed, settle
+from services.agent_gateway.outcomes import Accepted, Broken, Busy, Failed, Interrupted, settle
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Said, Slot, Totals, Transition
 from services.agent_gateway.watching import Watchers
@@ -28,11 +29,16 @@ from services.chassis.errors import PlatformError, Unavailable
 from services.chassis.group_commit import GroupCommit
 from services.contracts.agent_observability import AgentObservabilityClient
 from services.contracts.agents import Cause
-from services.contracts.executions import TERMINAL, ExecutionStatus
+from services.contracts.executions import TERMINAL, Answer, Execution, ExecutionStatus
 
 log = structlog.get_logger()
 
 MOST_AT_ONCE = 256
+# So long an instance whose connection broke may take to be known as ended; then its agent hung up.
+ENDED_SECONDS = 2.0
+HUNG_UP = (
+    "the agent closed the connection without an answer, and its process goes on; the agent's log may say why"
+)
 UNSTORABLE = "the agent's answer holds a character that cannot be stored, such as U+0000"
 
 
@@ -48,6 +54,7 @@ class Dispatcher:
         invoker: Invoker,
         journal: AgentObservabilityClient,
         watchers: Watchers,
+        interrupts: InterruptStore,
     ) -> None:
         self._queue = queue
         self._endpoints = endpoints
@@ -55,6 +62,7 @@ class Dispatcher:
         self._invoker = invoker
         self._journal = journal
         self._watchers = watchers
+        self._interrupts = interrupts
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._lost: dict[UUID, Failed] = {}
         self._hungry: set[UUID] = set()
@@ -117,6 +125,8 @@ class Dispatcher:
     async def finish(self, active: Active, outcome: Outcome) -> bool:
         """Write what an attempt came to; false when it was no longer this process's to write."""
         assert not isinstance(outcome, Accepted)
+        if isinstance(outcome, Interrupted):
+            return await self._hold(active, outcome)
         try:
             return await self.change(active, settle(active, outcome))
         except asyncpg.DataError:
@@ -137,6 +147,24 @@ class Dispatcher:
         if change.status is ExecutionStatus.QUEUED and done and change.delay_seconds < 0.01:
             self.queued(active.agent_id)
         return done
+
+    async def _hold(self, active: Active, asked: Interrupted) -> bool:
+        held = await self._interrupts.hold(active, asked)
+        active.status = ExecutionStatus.WAITING_FOR_INPUT if held else active.status
+        self.drop(active.id)
+        self._watchers.changed(active.id)
+        return held
+
+    async def resume(self, org_id: UUID, execution_id: UUID, answer: Answer, actor: str) -> Execution | None:
+        """Queue an execution that waits for this answer; null when it does not."""
+        resumed = await self._interrupts.resume(org_id, execution_id, answer, actor)
+        if resumed is None:
+            return None
+        execution, mode = resumed
+        self._watchers.changed(execution_id)
+        if mode == "service":
+            self.queued(execution.agent_id)
+        return execution
 
     async def _committed(self, change: Transition) -> Row | None:
         # The epoch makes repeating safe: what was committed, or passed to another, is refused.
@@ -203,14 +231,18 @@ class Dispatcher:
             self._endpoints.suspend(active.run_id, outcome.retry_after_seconds)
             if self._endpoints.other_free(active.agent_id, active.run_id):
                 outcome = Busy(0, outcome.message)
-        elif isinstance(outcome, Failed) and outcome.cause is Cause.INSTANCE_REPLACED:
-            self._endpoints.suspend(active.run_id, UNREACHABLE_SECONDS)
         await self.finish(active, outcome)
 
     async def ask(self, active: Active, url: str) -> Outcome:
         """Send the execution to an instance; what came of it. What the agent accepts stays under way."""
         stream = _Stream(active, self.said, self._watchers)
         outcome = await self._invoker.invoke(active, url, stream.tell)
+        if isinstance(outcome, Broken):
+            # An instance that ended is told of in a moment, with how, and this task is ended then.
+            if active.run_id is not None:
+                self._endpoints.suspend(active.run_id, ENDED_SECONDS + UNREACHABLE_SECONDS)
+            await asyncio.sleep(ENDED_SECONDS)
+            outcome = Failed(Cause.AGENT_ERROR, HUNG_UP)
         if not await stream.settled():
             return Failed(Cause.AGENT_ERROR, UNSTORABLE, retryable=False)
         if isinstance(outcome, Accepted):

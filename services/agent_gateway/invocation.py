@@ -13,18 +13,19 @@ import aiohttp
 import orjson
 
 from services.agent_gateway.event_stream import Sent, events_of
-from services.agent_gateway.outcomes import Accepted, Busy, Expired, Failed, Succeeded
+from services.agent_gateway.outcomes import Accepted, Broken, Busy, Expired, Failed, Interrupted, Succeeded
 from services.agent_gateway.records import Active
 from services.chassis.clock import Clock
 from services.chassis.contract import rfc3339
 from services.contracts.agents import Cause
 
-Outcome = Succeeded | Failed | Busy | Accepted | Expired
+Outcome = Succeeded | Failed | Busy | Accepted | Expired | Interrupted
 Tell = Callable[[Sent], Awaitable[None]]
 
 BUSY_SECONDS = 0.5
 UNREACHABLE_SECONDS = 1.0
 MAX_MESSAGE = 2000
+DEFAULT_INTERRUPT = "input"
 
 
 class Invoker:
@@ -35,7 +36,7 @@ class Invoker:
         self._clock = clock
         self._max_bytes = max_bytes
 
-    async def invoke(self, active: Active, endpoint: str, tell: Tell) -> Outcome:
+    async def invoke(self, active: Active, endpoint: str, tell: Tell) -> Outcome | Broken:
         """Do one attempt; events of a streaming agent are told as they come."""
         left = (active.deadline_at - self._clock.now()).total_seconds()
         if left <= 0:
@@ -46,7 +47,7 @@ class Invoker:
         except TimeoutError:
             return Expired()
 
-    async def _send(self, active: Active, endpoint: str, tell: Tell) -> Outcome:
+    async def _send(self, active: Active, endpoint: str, tell: Tell) -> Outcome | Broken:
         url = endpoint.rstrip("/") + str(active.dispatch.get("invoke_path") or "/invoke")
         try:
             async with self._http().post(
@@ -59,8 +60,8 @@ class Invoker:
         except aiohttp.ClientResponseError as error:
             message = f"the agent's answer is not HTTP: {error.message}"[:MAX_MESSAGE]
             return Failed(Cause.AGENT_ERROR, message, retryable=False)
-        except (aiohttp.ClientError, ConnectionError) as error:
-            return Failed(Cause.INSTANCE_REPLACED, f"the instance went away during the call: {error}")
+        except (aiohttp.ClientError, ConnectionError):
+            return Broken()
 
     async def _read(self, response: aiohttp.ClientResponse, tell: Tell) -> Outcome:
         status = response.status
@@ -81,14 +82,17 @@ class Invoker:
         return Failed(Cause.AGENT_ERROR, f"the agent answered {status}: {said}", retryable=status >= 500)
 
     async def _follow(self, response: aiohttp.ClientResponse, tell: Tell) -> Outcome:
+        asked: Interrupted | None = None
         async for event in events_of(_chunks(response), self._max_bytes):
             await tell(event)
+            if event.type == "interrupt":
+                asked = _interrupt(event.data)
             if event.type == "done":
                 data = event.data
                 return Succeeded(data["output"] if isinstance(data, dict) and "output" in data else data)
             if event.type == "error":
                 return Failed(Cause.AGENT_ERROR, _message(event.data), retryable=_may_retry(event.data))
-        return Failed(Cause.AGENT_ERROR, "the agent's stream ended without a `done` event")
+        return asked or Failed(Cause.AGENT_ERROR, "the agent's stream ended without a `done` event")
 
     async def _all_of(self, response: aiohttp.ClientResponse) -> bytes | None:
         parts, size = [], 0
@@ -122,7 +126,7 @@ def _body(active: Active) -> bytes:
                 "agent_version": active.agent_version,
                 "attempt": active.attempt,
             },
-            "resume": None,
+            "resume": active.resume,
         }
     )
 
@@ -149,6 +153,12 @@ def _output_of(body: bytes) -> Succeeded | Failed:
             Cause.AGENT_ERROR, "the agent answered 200 with a body that is not JSON", retryable=False
         )
     return Succeeded(document["output"] if isinstance(document, dict) and "output" in document else document)
+
+
+def _interrupt(data: Any) -> Interrupted:
+    named = data.get("interrupt_id") or data.get("id") if isinstance(data, dict) else None
+    # One that has no name is known by the only one that an execution can wait for.
+    return Interrupted(str(named)[:200] if named else DEFAULT_INTERRUPT, data)
 
 
 def _message(data: Any) -> str:

@@ -16,7 +16,15 @@ import structlog
 
 from services.agent_gateway.active import ActiveExecutions
 from services.agent_gateway.dispatcher import Dispatcher
-from services.agent_gateway.outcomes import RETRIES, Accepted, Busy, Failed, Succeeded
+from services.agent_gateway.outcomes import (
+    Accepted,
+    Busy,
+    Failed,
+    Interrupted,
+    Succeeded,
+    gone,
+    how_it_ended,
+)
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Transition
 from services.agent_gateway.watching import Watchers
@@ -112,7 +120,7 @@ class Jobs:
         if active is None or active.run_id not in {None, run_id}:
             return
         if active.serves:
-            await self._dispatcher.lose(active, _gone(how))
+            await self._dispatcher.lose(active, gone(how))
         else:
             self._exited.setdefault(execution_id, (self._clock.monotonic(), how))
 
@@ -179,7 +187,8 @@ class Jobs:
         if isinstance(outcome, Busy):
             # Nobody else works there: a process that is busy from its start will not get better.
             outcome = Failed(Cause.AGENT_ERROR, outcome.message)
-        if await self._dispatcher.finish(active, outcome) and active.status.terminal:
+        finished = await self._dispatcher.finish(active, outcome)
+        if finished and (active.status.terminal or isinstance(outcome, Interrupted)):
             self.stop(active.org_id, active.id)
 
     async def _move(self, active: Active, status: ExecutionStatus) -> None:
@@ -218,30 +227,12 @@ def outcome_of(report: JobFinished) -> Succeeded | Failed:
         return Succeeded(report.output if report.has_output else None)
     return Failed(
         cause=how.cause or (Cause.AGENT_ERROR if how.code == RETRYABLE_EXIT else Cause.EXIT_NONZERO),
-        message=how.message or _how_it_ended(how),
+        message=how.message or how_it_ended(how),
         retryable=how.code == RETRYABLE_EXIT or how.cause not in {None, Cause.AGENT_ERROR},
         exit_code=how.code,
         oom_killed=how.oom_killed,
+        failed_probe=how.failed_probe,
         last_log=how.last_log,
-    )
-
-
-def _how_it_ended(how: InstanceExit) -> str:
-    return (
-        f"the process was ended by signal {how.signal}"
-        if how.signal
-        else f"the process exited with {how.code}"
-    )
-
-
-def _gone(how: InstanceExit | None) -> Failed:
-    ended = how or InstanceExit(message="the process ended before it answered")
-    return Failed(
-        cause=ended.cause if ended.cause in RETRIES else Cause.INSTANCE_REPLACED,
-        message=ended.message or _how_it_ended(ended),
-        exit_code=ended.code,
-        oom_killed=ended.oom_killed,
-        last_log=ended.last_log,
     )
 
 
@@ -254,5 +245,6 @@ def _unreported(how: InstanceExit | None) -> Failed:
         message=message,
         exit_code=how.code,
         oom_killed=how.oom_killed,
+        failed_probe=how.failed_probe,
         last_log=how.last_log,
     )

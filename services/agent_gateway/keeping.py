@@ -11,7 +11,7 @@ from services.agent_gateway.dispatcher import Dispatcher
 from services.agent_gateway.endpoints import Endpoints
 from services.agent_gateway.jobs import Jobs
 from services.agent_gateway.keys import Keys
-from services.agent_gateway.outcomes import Failed
+from services.agent_gateway.outcomes import Failed, gone
 from services.agent_gateway.queue_store import QueueStore
 from services.chassis.errors import PlatformError
 from services.contracts.agents import (
@@ -69,11 +69,11 @@ class Keeping:
         for active in self._active.all():
             replaced = active.instance_id in now_in and now_in[active.instance_id] != active.run_id
             if active.mode == "service" and replaced and active.run_id is not None:
-                await self.lost(
-                    active.run_id, Cause.INSTANCE_REPLACED, "another process took the instance's place"
-                )
+                message = "another process took the instance's place"
+                await self.lost(active.run_id, Failed(Cause.INSTANCE_REPLACED, message))
         for run_id in self._endpoints.missing_longer_than(self._gone_seconds):
-            await self.lost(run_id, Cause.INSTANCE_REPLACED, "the instance was not ready for too long")
+            message = "the instance was not ready for too long"
+            await self.lost(run_id, Failed(Cause.INSTANCE_REPLACED, message))
         self._dispatcher.wake.set()
 
     async def instance_changed(self, event: AgentEvent) -> None:
@@ -88,12 +88,12 @@ class Keeping:
         elif isinstance(event, InstanceExited | InstanceLost):
             await self._ended(event.data, lost=isinstance(event, InstanceLost))
 
-    async def lost(self, run_id: UUID, cause: Cause, message: str) -> None:
+    async def lost(self, run_id: UUID, failure: Failed) -> None:
         """A process is gone: what it worked on goes back to the queue."""
         working = self._active.of_run(run_id)
         self._endpoints.remove(run_id)
         for active in working:
-            await self._dispatcher.lose(active, Failed(cause, message))
+            await self._dispatcher.lose(active, failure)
 
     async def renew(self) -> None:
         """Renew every lease; what is no longer held is let go."""
@@ -129,8 +129,10 @@ class Keeping:
         ended = await self._queue.expire()
         for execution_id in ended:
             active = self._active.get(execution_id)
-            if active is not None and active.mode == "job":
-                self._jobs.stop(active.org_id, execution_id)
+            if active is not None:
+                active.cut(Cause.DEADLINE_EXCEEDED)
+                if active.mode == "job":
+                    self._jobs.stop(active.org_id, execution_id)
             self._dispatcher.abort(execution_id)
         return ended
 
@@ -139,9 +141,5 @@ class Keeping:
         if data.execution_id is not None and not lost:
             await self._jobs.exited(data.execution_id, data.run_id, data.exit)
             return
-        cause, message = Cause.INSTANCE_REPLACED, "the instance's process ended"
-        if lost:
-            cause, message = Cause.NODE_LOST, "the instance's node was lost"
-        elif data.exit is not None and data.exit.cause is Cause.AGENT_SHUTDOWN:
-            cause = Cause.AGENT_SHUTDOWN
-        await self.lost(data.run_id, cause, message)
+        failure = Failed(Cause.NODE_LOST, "the instance's node was lost") if lost else gone(data.exit)
+        await self.lost(data.run_id, failure)

@@ -117,8 +117,7 @@ class Gateway:
         found = await self.readings.add((org_id, execution_id))
         if isinstance(found, PlatformError):
             raise found
-        active = self._active.get(execution_id)
-        if active is None or found.status.terminal:
+        if found.status.terminal or (active := self._active.get(execution_id)) is None:
             return found
         totals = active.totals
         return found.model_copy(
@@ -159,7 +158,7 @@ class Gateway:
         if cancelled is None:
             return await self._executions.get(org_id, execution_id)
         ended, mode = cancelled
-        self.let_go(ended.id)
+        self.let_go(ended.id, cause)
         if mode == "job" and ended.attempt > 0:
             self.jobs.stop(org_id, ended.id)
         return ended
@@ -218,8 +217,10 @@ class Gateway:
         """Use what an event says of an instance, sooner than the next refresh would."""
         await self.keeping.instance_changed(event)
 
-    def let_go(self, execution_id: UUID) -> None:
-        """Stop working on an execution that has ended."""
+    def let_go(self, execution_id: UUID, cause: Cause) -> None:
+        """Stop working on an execution that was ended from outside, and break off its model calls."""
+        if active := self._active.get(execution_id):
+            active.cut(cause)
         self.dispatcher.abort(execution_id)
         self.keys.forget(execution_id)
 

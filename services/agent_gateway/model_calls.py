@@ -23,7 +23,7 @@ from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.conversations import MOST_DEPTH
 from services.agent_gateway.replay.keys import TooDeep, model_key
-from services.agent_gateway.replies import Gone, Reply, TooBig, read_body, while_there
+from services.agent_gateway.replies import Ended, Gone, Reply, TooBig, read_body, while_there
 from services.agent_gateway.shapes import Outcome
 from services.agent_gateway.streams import Stream
 from services.agent_gateway.upstreams import Upstreams
@@ -67,7 +67,9 @@ class ModelCalls:
             await self._refuse(call, dialect, refusal, reply)
             return
         try:
-            await while_there(receive, self._serve(call, dialect, body, reply))
+            await while_there(receive, call.active, self._serve(call, dialect, body, reply))
+        except Ended as ended:
+            await self._cut(call, dialect, ended, reply)
         except Gone:
             if not call.recorded:
                 call.cancel()
@@ -196,10 +198,15 @@ class ModelCalls:
             await self._recorded(call)
         except Refused as unrecorded:
             refusal = unrecorded
-        if reply.started:
-            await reply.end(dialect.errors.event(refusal.status, refusal.code, refusal.message))
-        else:
-            await reply.whole(refusal.status, _body(dialect, refusal), refusal.headers)
+        await _told(dialect, refusal, reply)
+
+    async def _cut(self, call: Call, dialect: Dialect, ended: Ended, reply: Reply) -> None:
+        if not call.recorded:
+            call.cancel(str(ended))
+            call.cause = ended.cause
+            self._recorder.record(call, call.outcome)
+        refusal = Refused(403, ended.cause, f"The call was broken off, for {ended}.", ended.cause)
+        await _told(dialect, refusal, reply)
 
     async def _recorded(self, call: Call) -> None:
         if call.recorded:
@@ -222,6 +229,13 @@ def _asks_later(call: Call) -> bool:
 def cause_of(status: int) -> Cause:
     """Why a provider did not answer: busy and broken are `unavailable`, the rest it refused."""
     return Cause.LLM_UNAVAILABLE if status in {408, 409, 429} or status >= 500 else Cause.LLM_REJECTED
+
+
+async def _told(dialect: Dialect, refusal: Refused, reply: Reply) -> None:
+    if reply.started:
+        await reply.end(dialect.errors.event(refusal.status, refusal.code, refusal.message))
+    else:
+        await reply.whole(refusal.status, _body(dialect, refusal), refusal.headers)
 
 
 def _body(dialect: Dialect, refusal: Refused) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.agent_gateway.records import Active, Transition
-from services.contracts.agents import Cause
+from services.contracts.agents import Cause, InstanceExit
 from services.contracts.executions import ExecutionError, ExecutionStatus
 
 ACTOR = "agent-gateway"
@@ -31,6 +31,7 @@ class Failed:
     retryable: bool = True
     exit_code: int | None = None
     oom_killed: bool = False
+    failed_probe: str | None = None
     last_log: list[str] = field(default_factory=list)
 
 
@@ -45,6 +46,19 @@ class Busy:
 @dataclass(frozen=True)
 class Accepted:
     """The agent took it and will post the result."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The agent asked something and ended its attempt; it goes on when it is answered."""
+
+    interrupt_id: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The connection broke: the instance ended, or its agent hung up."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +104,12 @@ def settle(active: Active, outcome: Succeeded | Failed | Busy | Expired) -> Tran
         return _to(active, ExecutionStatus.QUEUED, Cause.CONCURRENCY_LIMIT, error=error, delay_seconds=delay)
     outcome = _because_refused(active, outcome)
     error = ExecutionError(
-        cause=outcome.cause,
+        # What replaced an instance for want of memory is tried again like any other, and named in the end.
+        cause=Cause.OOM_KILLED if outcome.oom_killed else outcome.cause,
         message=outcome.message,
         exit_code=outcome.exit_code,
         oom_killed=outcome.oom_killed,
+        failed_probe=outcome.failed_probe,
         last_log=outcome.last_log[-50:],
     )
     rule = RETRIES.get(outcome.cause)
@@ -101,10 +117,32 @@ def settle(active: Active, outcome: Succeeded | Failed | Busy | Expired) -> Tran
         return _to(active, ExecutionStatus.FAILED, outcome.cause, error=error)
     failures = active.failures + int(rule.counted)
     if rule.counted and failures >= active.max_attempts:
-        return _to(active, ExecutionStatus.FAILED, outcome.cause, error=error, failures=failures)
+        return _to(active, ExecutionStatus.FAILED, error.cause, error=error, failures=failures)
     delay = back_off(rule, max(failures, 1))
     return _to(
         active, ExecutionStatus.QUEUED, outcome.cause, error=error, delay_seconds=delay, failures=failures
+    )
+
+
+def gone(how: InstanceExit | None) -> Failed:
+    """The process ended before it answered: why, and all that is known of its end."""
+    ended = how or InstanceExit(message="the process ended before it answered")
+    return Failed(
+        cause=ended.cause if ended.cause in RETRIES else Cause.INSTANCE_REPLACED,
+        message=ended.message or how_it_ended(ended),
+        exit_code=ended.code,
+        oom_killed=ended.oom_killed,
+        failed_probe=ended.failed_probe,
+        last_log=ended.last_log,
+    )
+
+
+def how_it_ended(how: InstanceExit) -> str:
+    """A process's end in words, where nobody has told it better."""
+    return (
+        f"the process was ended by signal {how.signal}"
+        if how.signal
+        else f"the process exited with {how.code}"
     )
 
 

@@ -1,5 +1,6 @@
 """What the gateway's parts hand each other: claimed executions, changes of state, totals, holders of keys."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,12 +59,21 @@ class Active:
     root_id: UUID | None = None
     limits: Limits | None = None
     replay: ReplayPlan | None = None
+    # What the agent was answered, as `{"interrupt_id", "value"}`, once it had asked.
+    resume: Any = None
     totals: Totals = field(default_factory=Totals)
     last_step: int = 0
     # It ended, or passed to another attempt or process: what is recorded of it from now on comes late.
     left: bool = False
     # The last call that a gate refused, unless a later one passed: the cause, and what the agent was told.
     refused: tuple[Cause, str] | None = None
+    # What breaks off each of its calls that is at a provider now.
+    cuts: "set[Callable[[Cause], None]]" = field(default_factory=set)
+
+    def cut(self, cause: Cause) -> None:
+        """Break off its calls: it was ended from outside, and nobody waits for their answers."""
+        for each in list(self.cuts):
+            each(cause)
 
     @property
     def serves(self) -> bool:

@@ -6,7 +6,9 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
+from services.agent_gateway.records import Active
 from services.agent_gateway.shapes import JSON
+from services.contracts.agents import Cause
 
 Headers = Sequence[tuple[bytes, bytes]]
 # An agent that went away is noticed at most so late.
@@ -19,6 +21,14 @@ class TooBig(Exception):
 
 class Gone(Exception):
     """The agent closed the connection."""
+
+
+class Ended(Exception):
+    """The call's execution was ended from outside."""
+
+    def __init__(self, cause: Cause) -> None:
+        self.cause = cause
+        super().__init__(f"the execution was ended: {cause}")
 
 
 async def read_body(receive: Receive, most: int) -> bytes:
@@ -44,13 +54,15 @@ def _check(size: int, most: int) -> None:
         raise TooBig(f"the request is larger than {most} bytes")
 
 
-async def while_there(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+async def while_there(receive: Receive, active: Active | None, work: Coroutine[Any, Any, None]) -> None:
     """
-    Await the work; raises `Gone` when the agent closes the connection before its end.
+    Await the work; raises `Gone` when the agent closes the connection before its end, and `Ended` when the
+    execution is ended.
 
     Most answers are there before anybody looks: only one that takes longer is worth a task.
     """
     task, gone = asyncio.current_task(), False
+    ended: list[Cause] = []
     assert task is not None
 
     async def watch() -> None:
@@ -59,16 +71,26 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, None]) -> None
         gone = True
         task.cancel()
 
+    def cut(cause: Cause) -> None:
+        if not gone and not ended:
+            ended.append(cause)
+            task.cancel()
+
     watching: list[asyncio.Task[None]] = []
     loop = asyncio.get_running_loop()
     later = loop.call_later(UNWATCHED_SECONDS, lambda: watching.append(loop.create_task(watch())))
+    cuts = active.cuts if active is not None else set()
+    cuts.add(cut)
     try:
         await work
     except asyncio.CancelledError:
         if gone and not task.uncancel():
             raise Gone from None
+        if ended and not task.uncancel():
+            raise Ended(ended[0]) from None
         raise
     finally:
+        cuts.discard(cut)
         later.cancel()
         for each in watching:
             each.cancel()

@@ -10,11 +10,12 @@ from starlette.responses import StreamingResponse
 from services.agent_gateway.logic import Gateway
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
-from services.chassis.errors import Invalid
+from services.chassis.errors import IllegalState, Invalid
 from services.chassis.quick_route import QuickRoute
 from services.chassis.service import Logic
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
 from services.contracts.executions import (
+    Answer,
     CreateExecution,
     Execution,
     ExecutionEvent,
@@ -66,6 +67,24 @@ async def cancel_execution(
 ) -> Execution:
     """End an execution now."""
     return await gateway.cancel(org_id, execution_id, actor)
+
+
+@router.post("/executions/{execution_id}/resume")
+async def resume_execution(
+    execution_id: UUID,
+    answer: Answer,
+    org_id: TheOrg,
+    gateway: TheGateway,
+    actor: Annotated[str, Query(max_length=200)],
+) -> Execution:
+    """Answer what its agent asked."""
+    resumed = await gateway.dispatcher.resume(org_id, execution_id, answer, actor)
+    if resumed is None:
+        found = await gateway.get(org_id, execution_id)
+        waits = f"for {found.interrupt.interrupt_id!r}" if found.interrupt else "for no answer"
+        raise IllegalState(f"execution {execution_id} is {found.status} and waits {waits}")
+    gateway.jobs.wake.set()
+    return resumed
 
 
 @router.get("/executions/{execution_id}/wait")

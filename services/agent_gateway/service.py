@@ -22,6 +22,7 @@ from services.agent_gateway.face import Face
 from services.agent_gateway.fidelity import Fidelities
 from services.agent_gateway.fidelity_store import FidelityStore
 from services.agent_gateway.gates import Gates
+from services.agent_gateway.interrupt_store import InterruptStore
 from services.agent_gateway.invocation import Invoker
 from services.agent_gateway.jobs import Jobs
 from services.agent_gateway.keeping import Keeping
@@ -74,7 +75,8 @@ def build(resources: Resources) -> Gateway:
     changes = ChangeStore(resources.db, settings.lease_seconds)
     agents = Outbound(settings.connect_seconds)
     invoker = Invoker(agents, clock, settings.max_output_bytes)
-    dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers)
+    interrupts = InterruptStore(resources.db)
+    dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers, interrupts)
     brain = resources.client(ControlBrainClient)
     jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
     keys = _keys(resources, settings)

@@ -9,6 +9,7 @@ from services.chassis.client import Client
 from services.chassis.contract import Contract, Page, Timestamp
 from services.contracts.agents import InstanceExit
 from services.contracts.executions import (
+    Answer,
     CreateExecution,
     Execution,
     ExecutionEvent,
@@ -108,6 +109,11 @@ class AgentGatewayClient(Client):
         """Ask for an end; terminal within 2 s, whatever the agent does."""
         path = f"/executions/{execution_id}/cancel"
         return await self._call("POST", path, Execution, org=org_id, query={"actor": actor})
+
+    async def resume(self, org_id: UUID, execution_id: UUID, answer: Answer, actor: str) -> Execution:
+        """Answer what its agent asked; it is queued again and told the answer."""
+        path = f"/executions/{execution_id}/resume"
+        return await self._call("POST", path, Execution, org=org_id, body=answer, query={"actor": actor})
 
     async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
         """The execution once it is terminal, or as it stands when the time is over."""

@@ -153,7 +153,22 @@ class ExecutionError(Contract):
     message: str
     exit_code: int | None = None
     oom_killed: bool = False
+    failed_probe: str | None = None
     last_log: list[str] = Field(default_factory=list)
+
+
+class Interrupt(Contract):
+    """What an agent asked before it went on: answered by `resume` with the same id."""
+
+    interrupt_id: str
+    data: Any = Field(None, description="what the agent sent with it, as it came")
+
+
+class Answer(Request):
+    """What an agent that asked is told."""
+
+    interrupt_id: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+    value: Any = None
 
 
 class Execution(Contract):
@@ -186,6 +201,7 @@ class Execution(Contract):
     parent_step: int | None = Field(None, description="child: the step that called; fork: forked from there")
     diverged_at: int | None = Field(None, description="first step a replay could not answer from the journal")
     divergence: Divergence | None = None
+    interrupt: Interrupt | None = Field(None, description="what its agent asked, while it waits for input")
     fidelity: Fidelity | None = Field(None, description="null while it runs, and for a moment after")
     on_busy: OnBusy = OnBusy.ENQUEUE
     concurrency_key: str | None = None

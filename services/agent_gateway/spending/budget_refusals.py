@@ -45,5 +45,5 @@ def _sentence(ask: Ask, purses: Sequence[Purse]) -> str:
 
 def _shown(name: str, value: int) -> str:
     if name != "cost":
-        return f"{value:,} {name}"
+        return f"{value:,} {name if value != 1 else name.removesuffix('s')}"
     return "$" + (f"{value / 1e9:.6f}".rstrip("0").rstrip(".") or "0")

@@ -8,6 +8,7 @@ from services.agent_gateway.keys import Keys
 from services.agent_gateway.spending.spending import Spending
 from services.agent_gateway.spending.spending_store import Ended
 from services.agent_gateway.spending.stops import LetGo
+from services.contracts.agents import Cause
 
 
 class HasSpending(Protocol):
@@ -17,8 +18,8 @@ class HasSpending(Protocol):
     jobs: Jobs
     keys: Keys
 
-    def let_go(self, execution_id: UUID) -> None:
-        """Stop working on an execution that has ended."""
+    def let_go(self, execution_id: UUID, cause: Cause) -> None:
+        """Stop working on an execution that was ended from outside."""
 
 
 async def refresh_rules(gateway: HasSpending) -> None:
@@ -50,7 +51,7 @@ def letting_go(gateway: HasSpending) -> LetGo:
     """How the gateway stops working on what a stop has ended."""
 
     def let_go(ended: Ended) -> None:
-        gateway.let_go(ended.id)
+        gateway.let_go(ended.id, Cause.CANCELLED_BY_USER)
         if ended.mode == "job" and ended.attempt > 0:
             gateway.jobs.stop(ended.org_id, ended.id)
 

@@ -36,6 +36,16 @@ async def stream(request: web.Request, asked: dict[str, Any]) -> web.StreamRespo
     return response
 
 
+async def ask(request: web.Request, asked: dict[str, Any], resume: Any) -> web.StreamResponse:
+    before = await model(request, {"messages": [{"role": "user", "content": "what is known"}]})
+    if resume is not None:
+        return web.json_response({"output": [before, resume]})
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(f"event: interrupt\ndata: {json.dumps(asked['question'])}\n\n".encode())
+    return response
+
+
 async def later(headers: dict[str, str], asked: dict[str, Any]) -> None:
     await asyncio.sleep(asked.get("after", 0.2))
     auth = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
@@ -60,6 +70,8 @@ async def invoke(request: web.Request) -> web.StreamResponse:
         return web.json_response({"output": answered})
     if do == "stream":
         return await stream(request, asked)
+    if do == "ask":
+        return await ask(request, asked, document["resume"])
     if do == "overlong header":
         return web.json_response({"output": 1}, headers={"X-Long": "x" * 100_000})
     if do == "later":
@@ -69,6 +81,9 @@ async def invoke(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(asked.get("seconds", 60))
     if do == "die":
         os._exit(9)
+    if do == "hang up":
+        assert request.transport is not None
+        request.transport.abort()
     if do.isdigit():
         return web.Response(
             status=int(do), text="as told", headers={"Retry-After": asked.get("retry", "0.2")}

@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 
-from services.contracts.agents import Cause, InstanceData, InstanceReady, InstanceState
+from services.chassis.outbox import emit
+from services.contracts.agents import (
+    AGENT_EVENTS,
+    Cause,
+    InstanceData,
+    InstanceExit,
+    InstanceExited,
+    InstanceReady,
+    InstanceState,
+)
 from services.contracts.executions import CreateExecution, ExecutionStatus, NewExecution
-from tests.services.agent_gateway.conftest import World, WorldMaker, eventually
+from tests.services.agent_gateway.conftest import AgentProcess, World, WorldMaker, eventually
 
 
 async def statuses(world: World, execution_id: Any) -> list[tuple[str | None, Cause | None]]:
@@ -48,10 +57,59 @@ async def test_a_killed_instance_gives_its_work_to_another(world: World) -> None
     await eventually(first.seen)
     second = await world.agent()
     first.kill()
+    await tell_exit(world, first, InstanceExit(signal=9, message="killed by a test", last_log=["last words"]))
     ended = await world.client.wait(world.org_id, made.id, 20)
     assert (ended.status, ended.attempt) == (ExecutionStatus.SUCCEEDED, 2)
     assert ended.instance_id == second.endpoint.instance_id
     assert ("queued", Cause.INSTANCE_REPLACED) in await statuses(world, made.id)
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        (InstanceExit(code=9), Cause.INSTANCE_REPLACED),
+        (InstanceExit(signal=9, cause=Cause.OOM_KILLED, oom_killed=True), Cause.OOM_KILLED),
+        (InstanceExit(signal=15, cause=Cause.PROBE_FAILED, failed_probe="liveness"), Cause.PROBE_FAILED),
+    ],
+)
+async def test_a_failure_says_how_the_process_ended(world: World, how: InstanceExit, cause: Cause) -> None:
+    agent = await world.agent()
+    made = await world.create({"do": "die"}, max_attempts=1)
+    await asyncio.to_thread(agent.process.wait, 10)
+    lines = [f"line {number}" for number in range(50)]
+    await tell_exit(world, agent, how.model_copy(update={"last_log": lines}))
+    ended = await world.client.wait(world.org_id, made.id, 20)
+    assert (ended.status, ended.cause) == (ExecutionStatus.FAILED, cause)
+    error = ended.error
+    assert error is not None and error.last_log == lines
+    assert (error.exit_code, error.oom_killed) == (how.code, how.oom_killed)
+    assert error.failed_probe == how.failed_probe
+
+
+async def test_an_agent_that_hangs_up_is_not_taken_for_a_dead_instance(world: World) -> None:
+    agent = await world.agent()
+    ended = await world.run({"do": "hang up"}, max_attempts=1)
+    assert (ended.status, ended.cause) == (ExecutionStatus.FAILED, Cause.AGENT_ERROR)
+    assert ended.error is not None and "closed the connection without an answer" in ended.error.message
+    assert agent.process.poll() is None
+    assert (await world.run({"do": ["hang up", "echo"]})).attempt == 2
+
+
+async def tell_exit(world: World, agent: AgentProcess, how: InstanceExit) -> None:
+    """Say what node-manager says when a process has ended."""
+    at = agent.endpoint
+    world.neighbours.ready.remove(at)
+    data = InstanceData(
+        agent_id=at.agent_id,
+        ordinal=0,
+        incarnation=1,
+        run_id=at.run_id,
+        state=InstanceState.EXITED,
+        exit=how,
+    )
+    async with world.platform.db.system() as connection:
+        event = InstanceExited(org_id=world.org_id, subject_id=at.instance_id, data=data)
+        await emit(connection, AGENT_EVENTS, event)
 
 
 async def test_an_instance_that_refuses_connections_costs_no_attempt(world: World) -> None:

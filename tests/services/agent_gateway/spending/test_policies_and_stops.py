@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -112,6 +113,37 @@ async def test_a_stop_ends_everything_refuses_calls_and_lets_nothing_begin(make_
         status, body, headers = await eventually(partial(_refused, caller), 1.5)
         assert (status, body["error"]["code"], headers["x-should-retry"]) == (403, "stopped", "false")
         assert "it bites" in body["error"]["message"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("how", ["cancel", "stop"])
+async def test_a_call_at_the_provider_is_broken_off(paid: Paid, how: str, streamed: bool) -> None:
+    agent = await paid.job()
+    more: dict[str, Any] = {"model": "paid-drip", "stream": True} if streamed else {"max_tokens": 100}
+    if not streamed:
+        paid.upstream.released.clear()
+    calling = asyncio.create_task(agent.call(**more))
+    await eventually(lambda: paid.upstream.requests)
+    await asyncio.sleep(0.2)
+    if how == "stop":
+        await paid.spending.stop(paid.world.org_id, StopOrganisation(reason="it bites"), "user:t")
+    else:
+        await paid.world.client.cancel(paid.world.org_id, agent.execution_id, "user:t")
+    status, body, headers = await asyncio.wait_for(calling, 10)
+    if not streamed:
+        # The connection to the provider is closed too, so that it need not go on.
+        await eventually(lambda: not paid.upstream.at_once, 2)
+        assert (status, body["error"]["code"]) == (403, "cancelled_by_user")
+        assert headers["x-should-retry"] == "false"
+    step = await eventually(partial(_stored, agent))
+    assert (step.status, step.cause) == ("cancelled", Cause.CANCELLED_BY_USER)
+    assert "was ended" in step.error
+    assert ('"on"' in step.response_text) is streamed
+
+
+async def _stored(agent: Caller) -> Any:
+    with suppress(NotFound):
+        return await agent.step(1)
 
 
 async def _refused(caller: Caller) -> Any:
