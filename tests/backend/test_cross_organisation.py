@@ -156,7 +156,6 @@ async def without_row_level_security(addresses: StoreAddresses) -> AsyncIterator
         await owner.close()
 
 
-@pytest.mark.drill
 @pytest.mark.parametrize("mode", MODES)
 async def test_no_call_reaches_another_organisation(
     border: Border, addresses: StoreAddresses, parts: Parts, mode: Mode, monkeypatch: pytest.MonkeyPatch
