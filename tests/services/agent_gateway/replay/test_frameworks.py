@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report import Report
 from services.contracts.executions import Execution
 from services.contracts.time_travel import DecideMask
 from tests.services.agent_gateway.node_packages import installed, node_with_openai
 from tests.services.agent_gateway.replay.conftest import Travel
-from tests.soak import count, recorded
+from tests.soak import Parts, count, keep_parts, recorded
 
 HERE = Path(__file__).parent
 LANGGRAPH = ("langgraph==1.2.22", "langchain-openai==1.7.3", "langgraph-prebuilt==1.1.2")
@@ -31,10 +30,15 @@ Framework = tuple[list[str], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def figures() -> Iterator[Report]:
+def parts() -> Iterator[Parts]:
+    """What each test found; a soak may run them one by one."""
+    found: Parts = {}
+    yield found
     tests = "tests/services/agent_gateway/replay/test_frameworks.py"
     with recorded("frameworks", "replays of LangGraph and of Node with the openai package", tests) as report:
-        yield report
+        for part, counts in sorted(keep_parts("frameworks", found).items()):
+            name, replays = f"{part}: clean replays of {counts['replays']}", counts["replays"]
+            report.add(name, counts["clean"], "", at_least=replays)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,7 @@ async def clean(travel: Travel, source: Execution, replays: int) -> int:
 
 @pytest.mark.parametrize("identical", [False, True])
 async def test_parallel_tools_replay_cleanly(
-    framework: Travel, name: str, identical: bool, figures: Report
+    framework: Travel, name: str, identical: bool, parts: Parts
 ) -> None:
     replays = count(2, 60)
     await framework.replica()
@@ -92,12 +96,12 @@ async def test_parallel_tools_replay_cleanly(
     assert source.steps == framework.upstream.calls == 14
     found = await clean(framework, source, replays)
     kind = "identical" if identical else "different"
-    figures.add(f"{name}, {kind} calls: clean replays of {replays}", found, "", at_least=replays)
+    parts[f"{name}, {kind} calls"] = {"replays": replays, "clean": found}
     assert found == replays
 
 
 async def test_dates_and_random_ids_need_masks_and_one_calibration_finds_them(
-    framework: Travel, name: str, figures: Report
+    framework: Travel, name: str, parts: Parts
 ) -> None:
     replays = count(2, 20)
     await framework.replica()
@@ -105,8 +109,7 @@ async def test_dates_and_random_ids_need_masks_and_one_calibration_finds_them(
     source = await framework.run(asked, timeout_seconds=120)
     # The clock must have moved on, or nothing would differ.
     await asyncio.sleep(1.1)
-    unmasked = await clean(framework, source, replays)
-    assert unmasked == 0
+    assert await clean(framework, source, replays) == 0
     org_id = framework.world.org_id
     made = await framework.client.calibrate(org_id, source.id, "user:t")
     calibration = await framework.world.client.wait(org_id, made.id, 60)
@@ -114,6 +117,5 @@ async def test_dates_and_random_ids_need_masks_and_one_calibration_finds_them(
     for mask in await framework.client.masks(org_id, source.agent_id):
         await framework.client.decide_mask(org_id, mask.id, DecideMask(approve=True), "user:t")
     found = await clean(framework, source, replays)
-    figures.add(f"{name}, dates and ids, no masks: clean of {replays}", unmasked, "")
-    figures.add(f"{name}, dates and ids, learnt masks: clean of {replays}", found, "", at_least=replays)
+    parts[f"{name}, dates and random ids under learnt masks"] = {"replays": replays, "clean": found}
     assert found == replays

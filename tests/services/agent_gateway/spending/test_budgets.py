@@ -237,7 +237,7 @@ async def test_a_plentiful_budget_holds_nobody_up(paid: Paid) -> None:
     paid.upstream.seconds = 0
     await paid.budget(cost_nano=1_000 * DOLLAR)
     await paid.budget(paid.world.agent_id, cost_nano=1_000 * DOLLAR)
-    agent = await paid.job()
+    agent = await paid.job(timeout_seconds=600)
     asked: list[int] = []
     store = paid.world.gateway.spending.budget_store
     hold = store.hold
