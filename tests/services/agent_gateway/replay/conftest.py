@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from services.chassis.ids import new_id
-from services.contracts.agents import Instance
+from services.contracts.agents import Instance, InstanceData, InstanceExit, InstanceExited, InstanceState
 from services.contracts.control_brain import RunJob
 from services.contracts.executions import Execution
 from services.contracts.node_manager import Endpoint
@@ -36,7 +36,8 @@ class Travel:
         self.processes: dict[UUID, subprocess.Popen[bytes]] = {}
         self.command = [sys.executable, str(AGENT)]
         self.environment: dict[str, str] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._places: dict[UUID, Endpoint] = {}
+        self._tasks: list[asyncio.Task[None]] = [asyncio.create_task(self._tell_ends())]
         world.neighbours.on_job = self._job
 
     async def replica(self, agent_id: UUID | None = None) -> None:
@@ -64,20 +65,41 @@ class Travel:
             },
         )
         await eventually(lambda: listens(port), 90)
-        world.neighbours.ready.append(
-            Endpoint(
-                org_id=world.org_id,
-                agent_id=agent_id,
-                instance_id=instance_id,
-                run_id=run_id,
-                node_id=new_id(),
-                endpoint=f"http://127.0.0.1:{port}",
-                concurrency=1,
-                invoke_path="/invoke",
-                **named,
-            )
+        self._places[run_id] = Endpoint(
+            org_id=world.org_id,
+            agent_id=agent_id,
+            instance_id=instance_id,
+            run_id=run_id,
+            node_id=new_id(),
+            endpoint=f"http://127.0.0.1:{port}",
+            concurrency=1,
+            invoke_path="/invoke",
+            **named,
         )
+        world.neighbours.ready.append(self._places[run_id])
         await world.gateway.refresh()
+
+    async def _tell_ends(self) -> None:
+        """Say of each process that it ended, as node-manager does."""
+        told: set[UUID] = set()
+        while True:
+            await asyncio.sleep(0.05)
+            gone = [run_id for run_id in self._places if self.processes[run_id].poll() is not None]
+            for run_id in set(gone) - told:
+                told.add(run_id)
+                at = self._places[run_id]
+                data = InstanceData(
+                    agent_id=at.agent_id,
+                    ordinal=0,
+                    incarnation=1,
+                    run_id=run_id,
+                    owner_kind="execution" if at.execution_id else "replica",
+                    execution_id=at.execution_id,
+                    state=InstanceState.EXITED,
+                    exit=InstanceExit(signal=9),
+                )
+                event = InstanceExited(org_id=at.org_id, subject_id=at.instance_id, data=data)
+                await self.world.gateway.instance_changed(event)
 
     async def bury(self) -> None:
         """Have the processes that died no longer be known as ready."""
