@@ -24,9 +24,14 @@ const kinds = {
     return text;
   },
   async streamOfTools() {
-    const stream = client.chat.completions.stream({ model: "gpt-x", messages: hi, tools });
-    const done = await stream.finalChatCompletion();
-    const call = done.choices[0].message.tool_calls[0].function;
+    const call = { name: "", arguments: "" };
+    const stream = await client.chat.completions.create({ model: "gpt-x", messages: hi, tools, stream: true });
+    for await (const chunk of stream) {
+      for (const part of chunk.choices[0]?.delta?.tool_calls ?? []) {
+        call.name += part.function?.name ?? "";
+        call.arguments += part.function?.arguments ?? "";
+      }
+    }
     return [call.name, call.arguments];
   },
   async embedding() {
