@@ -10,7 +10,8 @@ import pytest
 from services.executor.environment import Places, variables
 from services.executor.probes import ask
 from tests.services.executor.test_executor import Node, node
-from tests.services.executor.workbench import key, order, until
+from tests.services.executor.workbench import key, order
+from tests.waiting import until
 
 __all__ = ["node"]
 PLACES = Places("http://127.0.0.1:9", 8080, "/h", "/h/token", "/h/input", "/bin")
