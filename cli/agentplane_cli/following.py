@@ -60,7 +60,8 @@ class Follower:
             # The events go on, and the next look asks again.
             return
         with self._one_at_a_time:
-            for step in found:
+            # Whoever looked at the same time may have told some of them already.
+            for step in [each for each in found if each["seq"] > self._last_step]:
                 self._last_step = step["seq"]
                 self._line("step", _described(step))
 
