@@ -4,6 +4,7 @@ from uuid import UUID
 
 from services.agent_gateway.records import Active, Holder, Totals
 from services.chassis.database import Row
+from services.contracts.agents import Cause
 from services.contracts.executions import ExecutionStatus, Limits, Relation
 from services.contracts.time_travel import ReplayPlan
 
@@ -45,6 +46,12 @@ class ActiveExecutions:
     def get(self, execution_id: UUID) -> Active | None:
         """One execution, if it is under way here."""
         return self._by_id.get(execution_id)
+
+    def cut(self, execution_id: UUID, cause: Cause) -> None:
+        """Break off the model calls of an execution that is ended from outside, if it is under way here."""
+        active = self._by_id.get(execution_id)
+        if active is not None:
+            active.cut(cause)
 
     def of_run(self, run_id: UUID) -> list[Active]:
         """The executions of one process of an agent."""

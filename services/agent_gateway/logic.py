@@ -219,8 +219,7 @@ class Gateway:
 
     def let_go(self, execution_id: UUID, cause: Cause) -> None:
         """Stop working on an execution that was ended from outside, and break off its model calls."""
-        if active := self._active.get(execution_id):
-            active.cut(cause)
+        self._active.cut(execution_id, cause)
         self.dispatcher.abort(execution_id)
         self.keys.forget(execution_id)
 
