@@ -153,7 +153,7 @@ async def test_a_key_without_the_scope_opens_nothing_but_its_own(
     tenant: Tenant, api: httpx.AsyncClient
 ) -> None:
     made = (await api.post("/api-keys", json={"name": "narrow", "scopes": ["metrics:read"]})).json()
-    anyone = {"/api/v1/auth/me", "/api/v1/ws-ticket", "/api/v1/organisations"}
+    anyone = {"/api/v1/auth/me", "/api/v1/ws-ticket", "/api/v1/organisations", "/api/v1/roles"}
     async with tenant.client(made["key"]) as client:
         for method, path in GUARDED:
             if path in anyone or path.endswith("/metrics"):

@@ -25,6 +25,8 @@ INSERT INTO approvals (org_id, id, agent_id, agent_name, execution_id, key, ordi
 VALUES ($1, $2, $3, 'a', $4, '', 0, 's', 't', '{}', 'write', 'r', 'pending', now() + interval '1 hour')
 """
 OWN = "/api/v1/auth/me"
+# What roles allow is the same for everybody, and tells nothing of an organisation.
+ROLES = "/api/v1/roles"
 
 
 @dataclass
@@ -77,7 +79,7 @@ async def test_every_route_of_another_agent_is_closed(two: Two, confined: httpx.
     foreign = {"agent_id": two.other, "execution_id": two.other_execution, "seq": "1"}
     asked = 0
     for method, path in GUARDED:
-        if (path in LISTS and method == "GET") or path == OWN:
+        if (path in LISTS and method == "GET") or path in {OWN, ROLES}:
             continue
         target = PARAMETER.sub(lambda match: foreign.get(match[1], str(new_id())), path)
         response = await confined.request(

@@ -165,11 +165,11 @@ def processes_of(agent_id: str) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             if process.environ().get("AGENTPLANE_AGENT_ID") == agent_id:
-                found.append(process)
+                found.append((process, process.ppid()))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    pids = {process.pid for process in found}
-    return [process for process in found if process.ppid() not in pids]
+    pids = {process.pid for process, _ in found}
+    return [process for process, parent in found if parent not in pids]
 
 
 def describe(value: Any) -> str:

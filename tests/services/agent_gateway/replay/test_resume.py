@@ -28,11 +28,12 @@ async def test_an_agent_killed_anywhere_pays_for_each_call_once(travel: Travel, 
         await travel.bury()
         before, die = travel.upstream.calls, random.randint(1, turns)
         execution = await travel.run({"turns": turns, "die": die})
-        assert execution.attempt == 2
+        # Usually the second; a busy machine may send one more to the process that died before it is known.
+        assert execution.attempt >= 2
         assert travel.upstream.calls - before == turns, f"killed after call {die}"
         steps = await travel.steps(execution)
         assert [each.seq for each in steps] == list(range(1, turns + 1))
-        assert [each.attempt for each in steps] == [1] * die + [2] * (turns - die)
+        assert [each.attempt for each in steps] == [1] * die + [execution.attempt] * (turns - die)
         assert execution.steps == turns and execution.tokens_in == 10 * turns
     figures.add("kills", KILLS, "", at_least=KILLS)
     figures.add("calls at the provider", travel.upstream.calls, "", at_most=KILLS * turns)
