@@ -102,7 +102,7 @@ class StepStore:
 
     async def append(self, steps: Sequence[Written], blobs: Sequence[Written]) -> set[UUID]:
         """Store a batch in one statement, which is its own transaction; returns the ids that are new."""
-        return {row["id"] for row in await self._db.fetch(_APPEND, steps, blobs)}
+        return {row["id"] for row in await self._db.fetch_planned(_APPEND, steps, blobs)}
 
     async def present(self, epochs: list[int], org_ids: list[UUID], ids: list[UUID]) -> set[UUID]:
         """Which of these steps are stored."""
