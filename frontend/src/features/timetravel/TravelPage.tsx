@@ -2,7 +2,7 @@
 import { Download, GitFork } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Execution, Step } from "@/api/types";
 import { typing } from "@/components/shell/useShortcuts";
 import { ExecutionBadge, Scripted } from "@/components/ui/Badge";
@@ -70,16 +70,21 @@ function Steps({ execution, steps }: { execution: Execution; steps: Step[] }) {
     [steps, kind, wanted],
   );
   const seq = chosen ? Number(chosen) : (shown[0]?.seq ?? null);
+  // While a key is held the address and what is drawn lag behind: the step that the last key asked for.
+  const asked = useRef<number | null>(null);
   const go = useCallback(
     (by: 1 | -1) => {
-      // From the address, which is ahead of what is drawn while a key is held.
-      const now = Number(new URLSearchParams(window.location.search).get("step")) || shown[0]?.seq;
-      const index = shown.findIndex((step) => step.seq === now);
+      const index = shown.findIndex((step) => step.seq === (asked.current ?? seq));
       const next = shown[Math.min(shown.length - 1, Math.max(0, index + by))];
-      if (next) setChosen(String(next.seq));
+      if (!next) return;
+      asked.current = next.seq;
+      setChosen(String(next.seq));
     },
-    [shown, setChosen],
+    [shown, seq, setChosen],
   );
+  useEffect(() => {
+    if (asked.current === seq) asked.current = null;
+  }, [seq]);
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (typing(event.target) || event.metaKey || event.ctrlKey || document.querySelector("dialog[open]")) return;
@@ -102,7 +107,7 @@ function Steps({ execution, steps }: { execution: Execution; steps: Step[] }) {
           </div>
         }
       >
-        {shown.length > 0 ? <Waterfall steps={shown} selected={seq} onSelect={(each) => setChosen(String(each))} dense={dense} /> : <Empty title="No step fits" />}
+        {shown.length > 0 ? <Waterfall steps={shown} selected={seq} onSelect={(each) => { asked.current = null; setChosen(String(each)); }} dense={dense} /> : <Empty title="No step fits" />}
       </Panel>
       <Panel className="xl:sticky xl:top-16 xl:max-h-[calc(100dvh-6rem)] xl:overflow-y-auto">
         <Inspector
