@@ -17,20 +17,19 @@ from uuid import UUID
 
 import asyncpg
 import numpy as np
-import uvloop
 
 from benchmarks.memory_data import SIZES, Agent, Vectors, World, load, nearest
 from benchmarks.memory_kept import KeptSearches, kept_a_second
 from benchmarks.memory_load import searches_a_second
 from benchmarks.memory_whole import whole_figures
 from benchmarks.report import Report, publish
+from benchmarks.stores import on_local_stores
 from services.chassis.database import Database
 from services.chassis.footprint import settle
 from services.chassis.ids import new_id
 from services.contracts.memories import SearchMemories, WriteMemory
 from services.embedded.postgres import DATABASE
 from services.embedded.stores import Stores
-from services.embedded.testing import TestRun, free_port, migrate
 from services.memory_vector_engine.collection_store import Size
 from services.memory_vector_engine.drafts import draft_of
 from services.memory_vector_engine.model_store import Models, ModelStore
@@ -48,18 +47,7 @@ LIMITS = Limits(KNOBS.exact_up_to, KNOBS.graph_from)
 
 def run() -> Report:
     """Start stores as local mode does, and measure."""
-    test_run = TestRun.begin()
-    try:
-        stores = Stores(test_run.data_directory("bench"), free_port())
-        stores.start()
-        migrate(stores.addresses())
-        report = Report("Memory", "python -m benchmarks.memory")
-        # The loop of the product.
-        uvloop.run(_measure(report, stores))
-        stores.stop()
-    finally:
-        test_run.end()
-    return report
+    return on_local_stores(Report("Memory", "python -m benchmarks.memory"), _measure)
 
 
 async def _measure(report: Report, stores: Stores) -> None:

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import aiohttp
 import numpy as np
-import uvloop
 from aiohttp import web
 
 from benchmarks.api import ROOT, installation
 from benchmarks.data_path import DataPath
 from benchmarks.memory_floor import floor_figures
 from benchmarks.report import Report, publish
+from benchmarks.stores import on_local_stores
 from services.assembly import PORTS
 from services.chassis.client import HttpTransport
 from services.chassis.database import Database
@@ -37,7 +37,7 @@ from services.contracts.memories import WriteMemory
 from services.contracts.memory_vector_engine import MemoryVectorEngineClient
 from services.embedded.postgres import DATABASE
 from services.embedded.stores import Stores
-from services.embedded.testing import TestRun, free_port, migrate
+from services.embedded.testing import free_port
 
 MEMORIES, ALONE, TOGETHER = 1_000, 300, 600
 PEER = Path(__file__).parent / "peers" / "mem0_search.py"
@@ -95,17 +95,8 @@ class Endpoint:
 
 def run() -> Report:
     """Start stores as local mode does, and measure both on them."""
-    test_run = TestRun.begin()
-    try:
-        stores = Stores(test_run.data_directory("bench"), free_port())
-        stores.start()
-        migrate(stores.addresses())
-        report = Report("Memory through the gateway", "python -m benchmarks.memory_api")
-        uvloop.run(api_figures(report, stores))
-        stores.stop()
-    finally:
-        test_run.end()
-    return report
+    report = Report("Memory through the gateway", "python -m benchmarks.memory_api")
+    return on_local_stores(report, api_figures)
 
 
 async def api_figures(report: Report, stores: Stores) -> None:

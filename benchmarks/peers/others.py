@@ -1,5 +1,6 @@
 """The peers, installed at pinned versions into throw-away environments and started as documented."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -87,9 +88,9 @@ async def prefect_server(home: Path) -> AsyncIterator[dict[str, Contender]]:
     more = {"PREFECT_HOME": str(place / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     with server(command, f"{url}/health", more=more):
         async with aiohttp.ClientSession() as session:
-            flow = await (await session.post(f"{url}/flows/", json={"name": "bench"})).json()
+            flow = await _created(session, f"{url}/flows/", {"name": "bench"})
             body: dict[str, Any] = {"flow_id": flow["id"], "state": {"type": "SCHEDULED"}}
-            first = await (await session.post(f"{url}/flow_runs/", json=body)).json()
+            first = await _created(session, f"{url}/flow_runs/", body)
 
         async def create(session: aiohttp.ClientSession) -> None:
             async with session.post(f"{url}/flow_runs/", json=body) as answer:
@@ -103,3 +104,14 @@ async def prefect_server(home: Path) -> AsyncIterator[dict[str, Contender]]:
             "create": Contender("Prefect 3.8.8", create, FEWER),
             "read": Contender("Prefect 3.8.8", read, FEWER),
         }
+
+
+async def _created(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Create until it is accepted: a server that has just started answers its first creations with 503."""
+    for _ in range(30):
+        async with session.post(url, json=body) as answer:
+            if answer.ok:
+                return dict(await answer.json())
+            refusal = await answer.text()
+        await asyncio.sleep(1.0)
+    raise RuntimeError(f"Prefect refused every creation: {refusal}")
