@@ -8,7 +8,8 @@ with the same fake model, at the concurrency that serves it best of those tried;
 of Prefect, which runs no agents, records are created and read. Ours is a whole platform as `agentplane up`
 starts it, with authentication, recording and budgets on; the peers run as their documentation starts them.
 agno is measured twice: with PostgreSQL, which its documentation asks for in production and which keeps what
-was run, and without any database, where a run is gone with its answer.
+was run, and without any database, where a run is gone with its answer. The agent that ours runs is also asked
+directly, with no platform: no platform can do more on this machine than that.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.peers.alone import agent_alone
 from benchmarks.peers.contender import CONCURRENCIES, SECONDS, Contender, server
 from benchmarks.peers.others import FEWER, agno_os, langgraph_dev, prefect_server
 from benchmarks.peers.ours import deployed, our_calls, our_platform
@@ -54,6 +56,7 @@ async def _measure(home: Path) -> Report:
         platform = stack.enter_context(our_platform(home / "ours", model))
         stranger = platform.stranger()
         ours = our_calls(platform, stranger, deployed(stranger))
+        alone = stack.enter_context(agent_alone(home / "alone", model))
         database = stack.enter_context(_peer_database())
         kept = await stack.enter_async_context(agno_os(home, model, database))
         forgetful = await stack.enter_async_context(agno_os(home, model, None))
@@ -67,10 +70,12 @@ async def _measure(home: Path) -> Report:
             ("reading a run", ours["read"], prefect["read"], 10),
         ]
         for _ in range(ROUNDS):
-            for contender in _once(pairs):
+            for contender in [*_once(pairs), alone]:
                 await contender.round()
         for title, mine, theirs, goal in pairs:
             _compare(report, title, mine, theirs, goal)
+        rate, at = alone.best
+        report.add(f"runs of a trivial agent, {alone.name}, {at} at a time", rate, "/s")
     tried, fewer = (", ".join(map(str, each)) for each in (CONCURRENCIES, FEWER))
     report.note(
         f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each at its "
