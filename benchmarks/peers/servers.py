@@ -69,9 +69,13 @@ async def _measure(home: Path) -> Report:
             ("creating a run", ours["create"], prefect["create"], 10),
             ("reading a run", ours["read"], prefect["read"], 10),
         ]
+        everyone = [*_once(pairs), alone]
+        for each in everyone:
+            if each.server:
+                each.server.rest()
         for _ in range(ROUNDS):
-            for contender in [*_once(pairs), alone]:
-                await contender.round()
+            for each in everyone:
+                await each.round()
         for title, mine, theirs, goal in pairs:
             _compare(report, title, mine, theirs, goal)
         rate, at = alone.best
@@ -81,7 +85,8 @@ async def _measure(home: Path) -> Report:
         f"{ROUNDS} rounds of {SECONDS:g} s in turns, medians of answers that succeeded, each at its "
         f"best concurrency of {tried} (Prefect: {fewer}); clients, model, "
         "servers and agents share the machine. On for ours: API key, row-level security, rate limit, audit "
-        "of every write, virtual key, policy, budget. The peers have none of these."
+        "of every write, virtual key, policy, budget. The peers have none of these. A peer stands still "
+        "while another is measured, so that what it does in the background slows nobody else; ours goes on."
     )
     report.note(KEPT)
     return report
