@@ -166,6 +166,10 @@ class Journal:
         self._writer.forget_weeks()
         await self._keeping.prepare()
 
+    async def forget_idle_conversations(self) -> None:
+        """Give back the memory of conversations that rest."""
+        self._writer.forget_idle()
+
     async def drop_old_weeks(self, fence: Fence) -> None:
         """Drop the weeks that are kept no longer."""
         await self._keeping.drop_old()

@@ -21,7 +21,7 @@ from services.contracts.steps import NewStep
 Place = tuple[int, bytes]
 # TOAST's own (`TOAST_MAX_CHUNK_SIZE` for pages of 8 KB); see `step_blobs` in the migration.
 CHUNK = 1_996
-REMEMBERED = 50_000
+REMEMBERED = 20_000
 REMEMBERED_SECONDS = 1_800.0
 # Read as they stand in the contract; the rest is made here.
 _MADE = frozenset(

@@ -36,6 +36,7 @@ service = Service(
     build=build,
     routes=[router],
     loops=[
+        every(15, Journal.forget_idle_conversations),
         every(3600, Journal.prepare_weeks),
         every(3600, Journal.drop_old_weeks, exclusive=True),
     ],

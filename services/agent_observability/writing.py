@@ -41,15 +41,20 @@ class Writer:
             await self._epochs.open(week)
             self._open.add(week)
         new = await self._steps.append(batch.rows, batch.blobs())
-        self._stored.add(batch.places, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._stored.add(batch.places, now)
         for key, prefix in batch.prefixes.items():
-            self._conversations.put(key, prefix)
+            self._conversations.put(key, prefix, now)
         if len(new) < len(steps):
             await self._check_repeated(batch, {step.id for step in steps} - new)
 
     def forget_weeks(self) -> None:
         """Look again whether a week has room before the next step goes there."""
         self._open = {UNDATED}
+
+    def forget_idle(self) -> None:
+        """Give back what conversations that rest take in memory."""
+        self._conversations.forget_idle(self._clock.monotonic())
 
     async def _check_repeated(self, batch: Batch, repeated: set[UUID]) -> None:
         known = [

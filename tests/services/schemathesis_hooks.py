@@ -10,6 +10,7 @@ import requests
 import schemathesis
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from schemathesis.core.failures import Failure
+from schemathesis.specs.openapi.checks import use_after_free
 
 CREDENTIALS = {"authorization": "Bearer ap_live_00000000_forged", "x-service-api-key": "forged"}
 """The headers that say who asks, with a value that nobody was given."""
@@ -59,6 +60,15 @@ def refuses_strangers(
         if status != 401 and not (status == response.status_code and status in {404, 405}):
             message = f"{status} {'with a forged' if forged else 'without a'} credential"
             raise TakesStrangers(operation=case.operation.label, title="Stranger taken in", message=message)
+
+
+@schemathesis.check
+def gone_after_deletion(
+    context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
+) -> bool | None:
+    """What was deleted is not found; only its past stays, until it is erased."""
+    past = case.operation.path.endswith("/versions")
+    return None if past else use_after_free(context, response, case)
 
 
 def _session() -> requests.Session:

@@ -31,7 +31,7 @@ from tests.platform import MASTER_KEY, platform_of
 from tests.soak import SOAK, count, keep_parts, recorded
 
 NAMES = ["backend", *BESIDE]
-EXAMPLES = count(1, 25)
+EXAMPLES = count(1, 40)
 ROOT, HOOKS = Path(__file__).parents[2], "tests.services.schemathesis_hooks"
 PHASES = "examples,coverage,fuzzing,stateful" if SOAK else "fuzzing"
 CHECKS = (
@@ -42,7 +42,7 @@ CHECKS = (
     "response_schema_conformance",
     "ignored_auth",
     "refuses_strangers",
-    "use_after_free",
+    "gone_after_deletion",
 )
 WITH_CREDENTIAL = "of these with a credential that counts"
 KINDS = {
