@@ -13,7 +13,7 @@ from tests.flows.live import LivePlatform, Stranger, live_platform
 
 AGENTS = int(os.environ.get("AGENTPLANE_BENCH_AGENTS", "1000"))
 EXECUTIONS = int(os.environ.get("AGENTPLANE_BENCH_EXECUTIONS", "10000"))
-IDLE_SECONDS = 60
+IDLE_SECONDS = 120
 PROCESSES = ("supervisor", "fork-server", "control", "journal", "data-path", "node")
 
 
@@ -33,7 +33,8 @@ def measure() -> Report:
                 f"sum of PSS after {AGENTS} agents and {EXECUTIONS} executions", total, "MB", at_most=250
             )
             report.note(
-                "Stores and agents apart. The agents are stopped ones, the executions ran on one that runs."
+                "Stores and agents apart, two minutes after the last execution. The agents are stopped "
+                "ones, the executions ran on one that runs."
             )
     return report
 

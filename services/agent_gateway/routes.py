@@ -108,7 +108,11 @@ async def list_execution_events(
     return await gateway.events(org_id, execution_id, after_seq, limit, wait_seconds)
 
 
-@router.get("/executions/{execution_id}/events/stream")
+@router.get(
+    "/executions/{execution_id}/events/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Events with ids"}},
+)
 async def stream_execution_events(
     execution_id: UUID,
     org_id: TheOrg,

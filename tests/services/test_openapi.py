@@ -31,7 +31,7 @@ from tests.platform import MASTER_KEY, platform_of
 from tests.soak import SOAK, count, keep_parts, recorded
 
 NAMES = ["backend", *BESIDE]
-EXAMPLES = count(1, 40)
+EXAMPLES = count(1, 100)
 ROOT, HOOKS = Path(__file__).parents[2], "tests.services.schemathesis_hooks"
 PHASES = "examples,coverage,fuzzing,stateful" if SOAK else "fuzzing"
 CHECKS = (
