@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,15 @@ from services.embedded.process_identity import ProcessIdentity
 from services.embedded.settings import LocalSettings
 from services.embedded.supervised import Child, Supervised
 
+RESTS_AFTER_SECONDS = 30.0
+
 
 class ForkServer(Supervised):
-    """Started before the stores, so that it imports while they start; started again when it is gone."""
+    """
+    Started before the stores, so that it imports while they start; started again when it is gone.
+
+    Once nothing was forked for a while it rests (`resting.py`): the next fork takes a second or two longer.
+    """
 
     ready_within_seconds = 60.0
 
@@ -27,6 +35,8 @@ class ForkServer(Supervised):
         super().__init__(name="fork-server", run_directory=directory.run, log_directory=directory.logs)
         self._settings = settings
         self._asking: socket.socket | None = None
+        # When it last forked; null while it rests.
+        self._forked_at: float | None = None
 
     def command(self) -> Sequence[str | Path]:
         """The entry point of all services, which reads requests from its standard input."""
@@ -61,7 +71,21 @@ class ForkServer(Supervised):
             os.close(told)
         if answer is None:
             raise StoreFailed(f"the process that forks died: {self.last_words()}")
+        self._forked_at = time.monotonic()
         return Forked(answer["pid"], self)
+
+    def rest_when_idle(self) -> None:
+        """Have it rest when nothing was forked for `RESTS_AFTER_SECONDS`."""
+        if self._forked_at is not None and time.monotonic() - self._forked_at > RESTS_AFTER_SECONDS:
+            self.rest()
+
+    def rest(self) -> None:
+        """Have it give its memory back until the next fork."""
+        self._forked_at = None
+        if self._asking is not None:
+            # Nobody answers: one that is gone is found by the next request.
+            with contextlib.suppress(OSError):
+                self._asking.send(json.dumps({"rest": True}).encode())
 
     def ending_of(self, pid: int) -> int | None:
         """How a fork ended; None while it runs, or when who would know is gone."""

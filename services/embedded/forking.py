@@ -2,7 +2,8 @@
 A process that has imported every service and forks the platform's processes: they share what was imported.
 
 It is asked over a socket and knows nothing but the code: what a process is told (its environment) comes in a
-memory file that only the fork reads. Its other end is `fork_server.py`.
+memory file that only the fork reads. Its other end is `fork_server.py`. Told to rest, it gives its memory
+back and waits as `resting.py`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import Any, NoReturn
 from setproctitle import setproctitle
 
 from services.chassis.footprint import settle
+from services.embedded import resting
+from services.embedded.resting import LARGEST_REQUEST, exit_code
 from services.embedded.settings import replace_environment
-
-LARGEST_REQUEST = 64 * 1024
 
 Run = Callable[[Sequence[str]], None]
 
@@ -35,8 +36,10 @@ def serve_forks(asked: socket.socket, run: Run) -> None:
             return
         request = json.loads(message)
         if "ended" in request:
-            asked.send(json.dumps({"code": _exit_code(request["ended"])}).encode())
+            asked.send(json.dumps({"code": exit_code(request["ended"])}).encode())
             continue
+        if "rest" in request:
+            _rest(asked)
         pid = os.fork()
         if pid == 0:
             asked.close()
@@ -44,6 +47,12 @@ def serve_forks(asked: socket.socket, run: Run) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         asked.send(json.dumps({"pid": pid}).encode())
+
+
+def _rest(asked: socket.socket) -> NoReturn:
+    asked.set_inheritable(True)
+    # Without `site`, which would import what the environment asks for.
+    os.execv(sys.executable, [sys.executable, "-I", "-S", resting.__file__])  # noqa: S606 - our own file
 
 
 def _become(request: dict[str, Any], descriptors: Sequence[int], run: Run) -> NoReturn:
@@ -82,11 +91,3 @@ def _said(ending: SystemExit) -> int:
         return ending.code or 0
     sys.stderr.write(f"{ending.code}\n")
     return 1
-
-
-def _exit_code(pid: int) -> int | None:
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return os.waitstatus_to_exitcode(status) if found else None

@@ -141,6 +141,7 @@ class Supervisor:
         while not self._stopping:
             for watch in watches:
                 watch.look()
+            self._forks.rest_when_idle()
             if self._dashboard is not None:
                 self._dashboard.poll()
             if time.monotonic() >= rotate_at:

@@ -89,6 +89,24 @@ def test_a_fork_server_that_was_killed_is_started_again(
     assert server.identity() != identity
 
 
+def test_a_fork_server_that_rests_is_small_knows_how_forks_end_and_wakes_for_the_next(
+    server: ForkServer, fork: Callable[..., Forked], tmp_path: Path
+) -> None:
+    assert ended(fork("list")) == 0
+    before = server.identity()
+    assert before
+    process = psutil.Process(before.pid)
+    large = process.memory_info().rss
+    waiting = fork("list")
+    server.rest()
+    until_now(lambda: "resting.py" in " ".join(process.cmdline()))
+    until_now(lambda: process.memory_info().rss < large / 4)
+    assert ended(waiting) == 0, "it is still the parent of what it forked"
+    assert ended(fork("no-such-service")) == 1
+    assert server.identity() == before, "the same process has imported everything again"
+    assert "-m services fork-server" in " ".join(process.cmdline())
+
+
 def test_forks_make_different_ids() -> None:
     new_id()
     reading, writing = os.pipe()
