@@ -1,10 +1,12 @@
 """Making executions: once per idempotency key, and running at once where a place is free."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from services.agent_gateway.announcement_store import telling, told
 from services.agent_gateway.queue_store import OPEN
@@ -86,8 +88,15 @@ class NewRow:
     id: UUID
     org_id: UUID
     wanted: CreateExecution
-    request_hash: bytes | None
     place: Slot | None = None
+
+    @property
+    def request_hash(self) -> bytes | None:
+        """What must be the same when its idempotency key is used again: the request, and the agent asked."""
+        if not self.wanted.idempotency_key:
+            return None
+        asked = {"agent": str(self.wanted.agent_id), **self.wanted.request.model_dump(mode="json")}
+        return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 class CreationStore:

@@ -20,7 +20,7 @@ from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replies import Gone, Reply, TooBig
 from services.chassis.errors import PlatformError
 
-PREFIXES = ("/v1/", "/mcp")
+PREFIXES = ("/v1/", "/mcp", "/a2a/")
 
 
 class Face:

@@ -1,10 +1,8 @@
 """The gateway's verbs: what callers, the platform's events and its own loops ask of it."""
 
-import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
-import orjson
 from starlette.types import ASGIApp
 
 from services.agent_gateway.active import ActiveExecutions
@@ -36,6 +34,7 @@ from services.chassis.ids import new_id
 from services.contracts.agent_gateway import IssueKey, JobFinished, VirtualKey
 from services.contracts.agents import AgentEvent, Cause
 from services.contracts.executions import (
+    Answer,
     CreateExecution,
     Execution,
     ExecutionEvent,
@@ -102,7 +101,7 @@ class Gateway:
     async def create(self, org_id: UUID, wanted: CreateExecution, wait_seconds: float = 0) -> Execution:
         """An execution, queued or started, once per idempotency key; or, when waited for, as it ended."""
         await self.spending.stops.check(org_id)
-        new = NewRow(new_id(), org_id, wanted, request_hash(wanted) if wanted.idempotency_key else None)
+        new = NewRow(new_id(), org_id, wanted)
         created = await self.admission.creations.add(new)
         if isinstance(created, PlatformError):
             raise created
@@ -162,6 +161,13 @@ class Gateway:
         if mode == "job" and ended.attempt > 0:
             self.jobs.stop(org_id, ended.id)
         return ended
+
+    async def resume(self, org_id: UUID, execution_id: UUID, answer: Answer, actor: str) -> Execution | None:
+        """Answer what its agent asked; null when it does not wait for this answer."""
+        resumed = await self.dispatcher.resume(org_id, execution_id, answer, actor)
+        if resumed is not None:
+            self.jobs.wake.set()
+        return resumed
 
     async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
         """The execution once it is terminal, or as it stands when the time is over."""
@@ -292,9 +298,3 @@ class Gateway:
         """End what is past its deadline."""
         for execution_id in await self.keeping.expire():
             self.keys.forget(execution_id)
-
-
-def request_hash(wanted: CreateExecution) -> bytes:
-    """What must be the same when an idempotency key is used again: the request, and the agent asked."""
-    asked = {"agent": str(wanted.agent_id), **wanted.request.model_dump(mode="json")}
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()

@@ -78,12 +78,11 @@ async def resume_execution(
     actor: Annotated[str, Query(max_length=200)],
 ) -> Execution:
     """Answer what its agent asked."""
-    resumed = await gateway.dispatcher.resume(org_id, execution_id, answer, actor)
+    resumed = await gateway.resume(org_id, execution_id, answer, actor)
     if resumed is None:
         found = await gateway.get(org_id, execution_id)
         waits = f"for {found.interrupt.interrupt_id!r}" if found.interrupt else "for no answer"
         raise IllegalState(f"execution {execution_id} is {found.status} and waits {waits}")
-    gateway.jobs.wake.set()
     return resumed
 
 

@@ -180,7 +180,7 @@ service: Service[Any] = Service(
         every(3600, spending_loops.sweep_budgets),
     ],
     roles=["tenant", "system"],
-    open_prefixes=("/v1/", "/mcp"),
+    open_prefixes=("/v1/", "/mcp", "/a2a/"),
     front=Gateway.before,
     tunnel=lambda gateway: gateway.egress.serve,
     stop=Gateway.stop,

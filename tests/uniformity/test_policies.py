@@ -27,7 +27,7 @@ def test_only_the_edge_and_named_prefixes_are_without_a_service_key() -> None:
     edges = {entry.name for entry in landed() if assembly.load(entry.name).edge}
     assert edges <= {"backend", "websocket-gateway"}
     assert {name: prefixes for name, prefixes in without.items() if prefixes} == {
-        "agent-gateway": ("/v1/", "/mcp")
+        "agent-gateway": ("/v1/", "/mcp", "/a2a/")
     }
 
 

@@ -23,7 +23,7 @@ def answer_of(recorded: RecordedCall, raw: RawStep, wants_stream: bool) -> Answe
     if status >= 400:
         return Answer(status, JSON, _chunks([raw.response_bytes]))
     cut = recorded.error or "the recorded stream ended early" if recorded.status == "failed" else None
-    if recorded.kind is StepKind.TOOL or recorded.streamed == wants_stream or cut:
+    if recorded.kind in ANSWERED_BY_TOOLS or recorded.streamed == wants_stream or cut:
         if not recorded.streamed:
             return Answer(status, JSON, _chunks([raw.response_bytes]))
         return Answer(status, SSE, _chunks(pieces(raw.response_bytes, raw.response_chunks), cut))

@@ -9,6 +9,7 @@ from services.agent_gateway.calls import Call
 from services.agent_gateway.replay.keys import TooDeep, canonical, model_key, tool_key
 from services.agent_gateway.replay.masks import NO_MASKS, Masks
 from services.agent_gateway.shapes import as_dict
+from services.agent_gateway.tools.a2a.messages import arguments_of
 from services.contracts.steps import ANSWERED_BY_TOOLS, StepKind
 
 
@@ -48,6 +49,8 @@ def maskable_part(kind: StepKind, name: str, request: bytes) -> Any:
         return body
     if "jsonrpc" not in body:
         return {**body, "agent": name.partition("/")[2]} if kind is StepKind.A2A else body
+    if kind is StepKind.A2A and body.get("method") != "tools/call":
+        return arguments_of(name.partition("/")[2], body)
     params = as_dict(body.get("params"))
     if body.get("method") == "tools/call":
         return params.get("arguments")

@@ -84,10 +84,10 @@ class AgentDoor:
 
     async def _document(self, call: Call, name: str, place: Place) -> Json:
         try:
-            given = orjson.loads(call.request)
+            body = as_dict(orjson.loads(call.request))
         except orjson.JSONDecodeError as error:
             raise Refused(400, "malformed", f"the body is not JSON: {error}", Cause.TOOL_FAILED) from error
-        arguments = {**as_dict(given), "agent": name}
+        arguments = {**body, "agent": name}
         tool = await self._agents.tool(call.holder, "invoke", arguments)
         assert tool is not None
         asked = Asked("tools/call", {}, None, stateless=True, version=STATELESS)
@@ -95,8 +95,15 @@ class AgentDoor:
         async def perform(wanted: Any, key: Any) -> Json:
             return await self._agents.call(Order(call, asked, "invoke", wanted, key, _unheard))
 
-        wanted = Wanted("agents", name, arguments, tool.effect, tool.idempotent, perform)
-        body: Json = {"params": {"arguments": arguments}}
+        wanted = Wanted(
+            server="agents",
+            tool=name,
+            arguments=arguments,
+            effect=tool.effect,
+            idempotent=tool.idempotent,
+            perform=perform,
+            arguments_in=lambda changed: {**changed, "agent": name},
+        )
         document = await self._carrier.carry(call, wanted, body, place, _read)
         result = as_dict(document.get("result"))
         if result.get("isError") is True:

@@ -24,7 +24,15 @@ from services.chassis.contract import Request
 from services.chassis.errors import PlatformError, Unavailable
 from services.contracts.agents import AgentName, Cause
 from services.contracts.backend import BackendClient, CallableAgent
-from services.contracts.executions import CreateExecution, Execution, ExecutionStatus, NewExecution, Relation
+from services.contracts.executions import (
+    Answer,
+    CreateExecution,
+    Execution,
+    ExecutionEvent,
+    ExecutionStatus,
+    NewExecution,
+    Relation,
+)
 from services.contracts.steps import Effect, StepKind
 from services.contracts.time_travel import ReplayPlan
 
@@ -57,8 +65,19 @@ class Executions(Protocol):
     async def create(self, org_id: UUID, wanted: CreateExecution) -> Execution:
         """Queue an execution."""
 
+    async def get(self, org_id: UUID, execution_id: UUID) -> Execution:
+        """One execution of the organisation."""
+
     async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
         """The execution once it is terminal, or as it stands when the time is over."""
+
+    async def events(
+        self, org_id: UUID, execution_id: UUID, after_seq: int, limit: int, wait_seconds: float
+    ) -> list[ExecutionEvent]:
+        """Stored events after a sequence number; waits for one when there is none and more can come."""
+
+    async def resume(self, org_id: UUID, execution_id: UUID, answer: Answer, actor: str) -> Execution | None:
+        """Answer what its agent asked; null when it does not wait for this answer."""
 
     async def cancel(self, org_id: UUID, execution_id: UUID, actor: str, cause: Cause) -> Execution:
         """End an execution."""
@@ -87,11 +106,11 @@ class AgentTools:
         """The agent that is called, as a tool of its own: policies and steps speak of it by its name."""
         if name != "invoke":
             return None
-        return _described(_invocation(arguments).agent)
+        return _described(invocation(arguments).agent)
 
     async def call(self, order: Order) -> Json:
         """Run the other agent."""
-        asked, active = _invocation(order.arguments), order.call.active
+        asked, active = invocation(order.arguments), order.call.active
         if active is None or order.idempotency_key is None:
             return {"result": tool_error("it is not known which execution calls", Cause.POLICY_DENIED.value)}
         try:
@@ -125,36 +144,44 @@ class AgentTools:
 
     def serve(self, executions: Executions) -> None:
         """Use these executions; they are made after the tools."""
-        self._executions = executions
+        self.executions = executions
+
+    async def known(self, org_id: UUID, name: str) -> CallableAgent:
+        """The running agent of that name; raises `NotFound`."""
+        return await self._backend.callable_agent(org_id, name)
 
     async def _run(self, order: Order, active: Active, asked: Invocation, key: UUID) -> Execution:
+        child = await self.start(order.call, active, asked, key)
+        if not asked.wait:
+            return child
+        async with self._waiting.during(active, ExecutionStatus.WAITING_FOR_CHILD):
+            while not child.status.terminal:
+                child = await self.executions.wait(active.org_id, child.id, WAIT_SECONDS)
+        return child
+
+    async def start(self, call: Call, active: Active, asked: Invocation, key: UUID) -> Execution:
+        """The child that a call makes; an attempt that comes again with the key finds the same one."""
         org_id = active.org_id
         depth = await self._store.depth(org_id, active.id)
         if depth >= self._most_depth:
             raise RpcError(INVALID_PARAMS, f"agents may call each other {self._most_depth} deep, not deeper")
         target = await self._backend.callable_agent(org_id, asked.agent)
         left = max(1, int((active.deadline_at - self._clock.now()).total_seconds()))
-        how = target.model_dump(exclude={"timeout_seconds"}) | await self._again(order.call, active, target)
-        child = await self._executions.create(
+        how = target.model_dump(exclude={"timeout_seconds"}) | await self._again(call, active, target)
+        return await self.executions.create(
             org_id,
             CreateExecution(
                 **how,
                 request=NewExecution(input=asked.input, thread_id=asked.thread_id),
                 timeout_seconds=min(target.timeout_seconds, left),
                 idempotency_key=f"call-{key}",
-                created_by=f"agent:{active.agent_id}",
+                created_by=actor_of(active),
                 traceparent=active.traceparent,
                 relation=Relation.CHILD,
                 parent_execution_id=active.id,
-                parent_step=order.call.seq,
+                parent_step=call.seq,
             ),
         )
-        if not asked.wait:
-            return child
-        async with self._waiting.during(active, ExecutionStatus.WAITING_FOR_CHILD):
-            while not child.status.terminal:
-                child = await self._executions.wait(org_id, child.id, WAIT_SECONDS)
-        return child
 
     async def _again(self, call: Call, active: Active, target: CallableAgent) -> dict[str, Any]:
         """What is different for the child of a fork: it is a fork of the child that its source had."""
@@ -175,6 +202,11 @@ class AgentTools:
         return own | {"replay": plan.model_dump(mode="json")}
 
 
+def actor_of(active: Active) -> str:
+    """By which name the executions that an agent makes say who made them."""
+    return f"agent:{active.agent_id}"
+
+
 def _all_live(parent: ReplayPlan, source_id: UUID) -> ReplayPlan:
     """The plan of a child that runs as a whole, under what its parent may do."""
     return ReplayPlan(
@@ -187,7 +219,8 @@ def _all_live(parent: ReplayPlan, source_id: UUID) -> ReplayPlan:
     )
 
 
-def _invocation(arguments: Any) -> Invocation:
+def invocation(arguments: Any) -> Invocation:
+    """What one agent asks of another; raises `RpcError`."""
     try:
         return Invocation.model_validate(arguments)
     except ValidationError as error:

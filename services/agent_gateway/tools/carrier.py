@@ -17,6 +17,7 @@ from services.agent_gateway.gates import Gates
 from services.agent_gateway.records import Active
 from services.agent_gateway.refusals import Refused
 from services.agent_gateway.replay.keys import TooDeep, tool_key
+from services.agent_gateway.shapes import as_dict
 from services.agent_gateway.spending.policies import Policies
 from services.agent_gateway.spending.rules import Decision
 from services.agent_gateway.tools.approval_store import NewApproval
@@ -45,6 +46,11 @@ ENDED = {
 }
 
 
+def called_with(body: Json) -> Any:
+    """The arguments in an MCP client's request."""
+    return as_dict(body.get("params")).get("arguments")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """One call of a tool: which, with what, and how it is done."""
@@ -57,6 +63,8 @@ class Wanted:
     perform: Perform
     # Which time its client comes for it; null where the client waits on its connection.
     round: Round | None = None
+    # Finds the arguments in the body of a request, which a fork may have edited.
+    arguments_in: Callable[[Json], Any] = called_with
 
     @property
     def name(self) -> str:
@@ -105,7 +113,7 @@ class Carrier:
         call.effect = wanted.effect
         call.key = key_of(wanted, wanted.arguments)
         answer = await self._gates.admit(call, body)
-        arguments = _arguments(body, wanted.arguments)
+        arguments = wanted.arguments_in(body) if body else wanted.arguments
         await self._take(call, wanted, arguments, place)
         if answer is not None:
             return await self._recorded(call, wanted, place, answer, read)
@@ -215,11 +223,6 @@ def key_of(wanted: Wanted, arguments: Any) -> bytes:
         return tool_key(wanted.server, wanted.tool, arguments)
     except TooDeep as error:
         raise RpcError(INVALID_PARAMS, "the arguments are nested too deeply") from error
-
-
-def _arguments(body: Json, default: Any) -> Any:
-    params = body.get("params")
-    return params.get("arguments", default) if isinstance(params, dict) else default
 
 
 def _effect(call: Call, active: Active, wanted: Wanted, effect: EffectId) -> NewEffect:

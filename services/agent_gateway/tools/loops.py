@@ -1,26 +1,15 @@
 """What the gateway does for tools again and again; declared in the gateway's `service.py`."""
 
 from typing import Protocol
-from uuid import UUID
 
+from services.agent_gateway.tools.agent_tools import Executions
 from services.agent_gateway.tools.toolbox import Toolbox
-from services.contracts.agents import Cause
-from services.contracts.executions import CreateExecution, Execution
 
 
-class HasTools(Protocol):
+class HasTools(Executions, Protocol):
     """The gateway, as far as the loops need it."""
 
     tools: Toolbox
-
-    async def create(self, org_id: UUID, wanted: CreateExecution) -> Execution:
-        """Queue an execution."""
-
-    async def wait(self, org_id: UUID, execution_id: UUID, timeout_seconds: float) -> Execution:
-        """The execution once it is terminal, or as it stands when the time is over."""
-
-    async def cancel(self, org_id: UUID, execution_id: UUID, actor: str, cause: Cause) -> Execution:
-        """End an execution."""
 
 
 async def commit_effects(gateway: HasTools) -> None:

@@ -6,6 +6,9 @@ from services.agent_gateway.gates import Gates
 from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.settings import GatewaySettings
 from services.agent_gateway.spending.policies import Policies
+from services.agent_gateway.tools.a2a.calls import A2aCalls
+from services.agent_gateway.tools.a2a.door import A2aDoor
+from services.agent_gateway.tools.a2a.tasks import Tasks
 from services.agent_gateway.tools.agent_door import AgentDoor
 from services.agent_gateway.tools.agent_tools import AgentTools, Executions
 from services.agent_gateway.tools.approval_store import ApprovalStore
@@ -62,6 +65,7 @@ class Toolbox:
         self.doors: list[Door] = [
             McpDoor(providers, calls, most),
             AgentDoor(self.agents, carrier, recorder, clock, most),
+            A2aDoor(self.agents, A2aCalls(Tasks(self.agents, waiting), carrier, recorder), clock, most),
         ]
 
     def serve(self, executions: Executions) -> None:

@@ -62,6 +62,15 @@ async def test_a_child_behind_the_fork_is_forked_with_its_parent(family: Family)
     assert await source_of(travel, again) == child.id
 
 
+async def test_the_call_of_a_child_can_be_edited(family: Family) -> None:
+    travel, parent, _ = family
+    edit = {"step": CALL, "path": "/input/turns", "value": 1}
+    (fork,) = await travel.fork(parent, edits=[edit])
+    assert fork.status == "succeeded", fork.error
+    (again,) = await children(travel, fork)
+    assert (again.input["turns"], again.steps) == (1, 1)
+
+
 async def test_a_fork_at_a_childs_step_forks_the_parent_around_it(family: Family) -> None:
     travel, parent, child = family
     before = [await travel.raw(parent, list(range(1, STEPS + 1))), await travel.raw(child, [1, 2, 3])]
