@@ -45,6 +45,23 @@ WITH resumed AS (
 SELECT *, $4::text AS actor FROM resumed
 """
 
+# As often as the execution itself was answered, its source's answers to the question are used up.
+_GIVEN = """
+SELECT given.data -> 'resume' AS resume, (
+    SELECT (held.data ->> 'attempt')::int FROM execution_events held
+    WHERE held.org_id = given.org_id AND held.execution_id = given.execution_id AND held.seq < given.seq
+      AND held.type = 'status' AND held.status = 'waiting_for_input' ORDER BY held.seq DESC LIMIT 1
+) AS attempt
+FROM execution_events given
+WHERE given.org_id = $1 AND given.execution_id = $2 AND given.type = 'status'
+  AND given.data #>> '{resume,interrupt_id}' = $4
+ORDER BY given.seq LIMIT 1 OFFSET (
+    SELECT count(*) FROM execution_events own
+    WHERE own.org_id = $1 AND own.execution_id = $3 AND own.type = 'status'
+      AND own.data #>> '{resume,interrupt_id}' = $4
+)
+"""
+
 
 class InterruptStore:
     """Holds executions until they are answered."""
@@ -61,6 +78,12 @@ class InterruptStore:
             rows = await connection.fetch(_HOLD, active.id, active.epoch, question, *sums)
             await announce(connection, rows)
         return bool(rows)
+
+    async def given(self, active: Active, source_id: UUID, interrupt_id: str) -> tuple[int, Answer] | None:
+        """What its source was answered, and the attempt that had asked; null where nobody answered."""
+        async with self._db.tenant(active.org_id) as connection:
+            row = await connection.fetchrow(_GIVEN, active.org_id, source_id, active.id, interrupt_id)
+        return (row["attempt"], Answer.model_validate(row["resume"])) if row is not None else None
 
     async def resume(
         self, org_id: UUID, execution_id: UUID, answer: Answer, actor: str

@@ -27,17 +27,19 @@ from services.agent_gateway.outcomes import (
 )
 from services.agent_gateway.queue_store import QueueStore
 from services.agent_gateway.records import Active, Transition
+from services.agent_gateway.replay.given_answers import GivenAnswers
 from services.agent_gateway.watching import Watchers
 from services.chassis.clock import Clock
 from services.chassis.errors import Invalid, NotFound, PlatformError
 from services.contracts.agent_gateway import JobFinished
 from services.contracts.agents import Cause, InstanceExit
 from services.contracts.control_brain import ControlBrainClient, RunJob
-from services.contracts.executions import ExecutionStatus
+from services.contracts.executions import Answer, ExecutionStatus
 from services.contracts.node_manager import Endpoint
 
 log = structlog.get_logger()
 
+ACTOR = "agent-gateway"
 RETRYABLE_EXIT = 75
 ASK_AGAIN_SECONDS = 1.0
 REPORT_GRACE_SECONDS = 10.0
@@ -55,6 +57,7 @@ class Jobs:
         watchers: Watchers,
         clock: Clock,
         in_flight: int,
+        answers: GivenAnswers,
     ) -> None:
         self._queue = queue
         self._dispatcher = dispatcher
@@ -63,7 +66,9 @@ class Jobs:
         self._watchers = watchers
         self._clock = clock
         self._in_flight = in_flight
+        self._answers = answers
         self._to_stop: dict[UUID, UUID] = {}
+        self._to_answer: dict[UUID, Answer] = {}
         self._exited: dict[UUID, tuple[float, InstanceExit | None]] = {}
         self._ready: dict[UUID, Endpoint] = {}
         self._became_ready = asyncio.Condition()
@@ -140,6 +145,10 @@ class Jobs:
                 log.info("job.stop_postponed", execution_id=str(execution_id), reason=error.detail)
                 continue
             self._to_stop.pop(execution_id, None)
+            # Not before: stopping means whichever process works for the execution, the next one too.
+            if (answer := self._to_answer.pop(execution_id, None)) is not None:
+                await self._dispatcher.resume(org_id, execution_id, answer, ACTOR)
+                self.wake.set()
         now = self._clock.monotonic()
         for execution_id, (since, how) in list(self._exited.items()):
             active = self._active.get(execution_id)
@@ -188,7 +197,18 @@ class Jobs:
             # Nobody else works there: a process that is busy from its start will not get better.
             outcome = Failed(Cause.AGENT_ERROR, outcome.message)
         finished = await self._dispatcher.finish(active, outcome)
-        if finished and (active.status.terminal or isinstance(outcome, Interrupted)):
+        if finished and isinstance(outcome, Interrupted):
+            await self._asked(active, outcome.interrupt_id)
+        elif finished and active.status.terminal:
+            self.stop(active.org_id, active.id)
+
+    async def _asked(self, active: Active, interrupt_id: str) -> None:
+        """Stop the process of an execution that asks; what its recording was answered is the answer."""
+        try:
+            answer = await self._answers.to(active, interrupt_id)
+            if answer is not None:
+                self._to_answer[active.id] = answer
+        finally:
             self.stop(active.org_id, active.id)
 
     async def _move(self, active: Active, status: ExecutionStatus) -> None:

@@ -38,6 +38,8 @@ from services.agent_gateway.recorder import Recorder
 from services.agent_gateway.redaction.redactor import Redactor
 from services.agent_gateway.redaction.steps import Redaction
 from services.agent_gateway.replay import loops as travel_loops
+from services.agent_gateway.replay.fork_store import ForkStore
+from services.agent_gateway.replay.given_answers import GivenAnswers
 from services.agent_gateway.replay.routes import router as time_travel_router
 from services.agent_gateway.replay.time_travel import time_travel
 from services.agent_gateway.result_door import ResultDoor
@@ -78,7 +80,8 @@ def build(resources: Resources) -> Gateway:
     interrupts = InterruptStore(resources.db)
     dispatcher = Dispatcher(queue, changes, endpoints, active, invoker, journal, watchers, interrupts)
     brain = resources.client(ControlBrainClient)
-    jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight)
+    answers = GivenAnswers(interrupts, ForkStore(resources.db), journal)
+    jobs = Jobs(queue, dispatcher, active, brain, watchers, clock, settings.jobs_in_flight, answers)
     keys = _keys(resources, settings)
     scripted = ScriptedProvider(clock)
     upstreams = Upstreams(scripted, resources.client(SecretsManagerClient), settings, clock)
