@@ -77,6 +77,16 @@ def test_elements_and_texts_are_found_where_they_are() -> None:
     assert [listed.growing for listed in outline.lists] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("length", "end", "found"), [(509, "", 0), (510, "", 1), (509, '\\"', 1), (507, '\\"', 0)]
+)
+def test_a_long_text_begins_at_512_bytes_quotes_and_escapes_included(
+    length: int, end: str, found: int
+) -> None:
+    body = f'{{"short": 1, "text": "{"a" * length}{end}", "more": []}}'.encode()
+    assert len(outline_of(body).texts) == found
+
+
 @pytest.mark.parametrize("size", [90, 300, 2_000])
 def test_the_next_call_adds_only_what_is_new(size: int) -> None:
     messages = conversation(200, size)
