@@ -19,6 +19,9 @@ from services.memory_vector_engine.warm.part import Mask, Numbers, Part, Places
 
 DAY_SECONDS = 86_400
 ROWS_AT_ONCE = 64
+# Of a floating point number: the bits of its fraction. The exponents of the two begin 112 apart.
+HALVES_BITS, SINGLES_BITS = 10, 23
+HALVES_LIFTED = np.float32(2.0**112)
 
 Spot = tuple[int, int]
 Rows = NDArray[np.intp]
@@ -121,15 +124,28 @@ def nearest(
 
 
 def _similarity(part: Part, rows: Rows | None, query: Vector) -> NDArray[np.float32]:
+    if part.vectors.dtype == np.float16:
+        query = query * HALVES_LIFTED
     # Row by row, for a product of matrix and vector would start threads.
     if rows is None:
-        return np.asarray(np.vecdot(part.vectors.astype(np.float32, copy=False), query) / part.lengths)
+        return np.asarray(np.vecdot(_singles(part.vectors), query) / part.lengths)
     found = np.empty(len(rows), dtype=np.float32)
     # Few rows at once stay in the processor's cache.
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        found[start : start + len(some)] = np.vecdot(part.vectors[some].astype(np.float32, copy=False), query)
+        some = part.vectors[rows[start : start + ROWS_AT_ONCE]]
+        found[start : start + len(some)] = np.vecdot(_singles(some), query)
     return np.asarray(found / part.lengths[rows])
+
+
+def _singles(vectors: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
+    """Single precision; of halves, divided by `HALVES_LIFTED`: to move bits takes a third of converting."""
+    if vectors.dtype != np.float16:
+        return vectors.astype(np.float32, copy=False)
+    bits = vectors.view(np.int16).astype(np.int32)
+    np.left_shift(bits, SINGLES_BITS - HALVES_BITS, out=bits)
+    # What carried the sign further to the left is no part of the exponent.
+    np.bitwise_and(bits, ~(7 << 28), out=bits)
+    return bits.view(np.float32)
 
 
 def bm25(
@@ -174,7 +190,9 @@ def matched(terms: Sequence[str], parts: Sequence[Part], spots: Sequence[Spot]) 
             continue
         places = np.concatenate([places for _, places in said])
         owners = np.repeat(np.arange(len(said)), [len(places) for _, places in said])
-        hits = np.isin(places, wanted)
+        asked = np.zeros(len(part.ids), dtype=bool)
+        asked[wanted] = True
+        hits = asked[places]
         for place, owner in zip(places[hits].tolist(), owners[hits].tolist(), strict=True):
             found[number, place].append(said[owner][0])
     return found

@@ -23,6 +23,7 @@ from services.embedded.testing import WorkerStores
 from services.memory_vector_engine.logic import Memories
 from services.memory_vector_engine.search_store import Question
 from services.memory_vector_engine.warm.finding import _masks
+from services.memory_vector_engine.warm.ranking import HALVES_LIFTED, _singles
 from tests.platform import make_agent, make_organisation
 from tests.services.memory_vector_engine.conftest import Opened
 from tests.services.memory_vector_engine.provider import Provider, until
@@ -268,3 +269,9 @@ def _model(world: World) -> int:
 
 def _ids(result: SearchResult) -> set[UUID]:
     return {each.memory.id for each in result.items}
+
+
+def test_halves_become_single_precision_as_numpy_makes_them() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+    assert (_singles(finite) * HALVES_LIFTED == finite.astype(np.float32)).all()
