@@ -81,14 +81,18 @@ class Shared:
             )
         return self._http
 
-    def way_to(self, url: str) -> Transport:
+    def origin(self, url: str) -> Origin:
         """Connections of their own to a server that calls on agents' way go to."""
         origin = self._origins.get(url)
         if origin is None:
             # Each call says how long it may take; connections are given up before the servers' 30 s.
             origin = Origin(url, connect_seconds=3, silence_seconds=300, whole_seconds=300, kept_seconds=20)
             self._origins[url] = origin
-        return OriginTransport(origin, url)
+        return origin
+
+    def way_to(self, url: str) -> Transport:
+        """The same for calls of typed clients."""
+        return OriginTransport(self.origin(url), url)
 
     async def close(self) -> None:
         """Close what was opened, in reverse order."""
@@ -207,6 +211,10 @@ class Resources:
     def http(self) -> aiohttp.ClientSession:
         """The pooled HTTP session, for adapters to outside systems."""
         return self._shared.http
+
+    def origin(self, url: str) -> Origin:
+        """Connections of their own to a server that agents wait for; to be asked for by each call."""
+        return self._shared.origin(url)
 
     @property
     def spans(self) -> "Spans | None":

@@ -5,11 +5,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
 
 from services.chassis.clock import Clock
-from services.memory_vector_engine.faults import EmbeddingFault, Refused, UnknownModel
+from services.chassis.origin import Origin
+from services.memory_vector_engine.faults import EmbeddingFault, Misconfigured, Refused, UnknownModel
 from services.memory_vector_engine.provider import (
     Embedded,
     Model,
@@ -25,16 +25,16 @@ from services.memory_vector_engine.settings import MemorySettings
 FIRST_REST_SECONDS = 0.25
 LONGEST_REST_SECONDS = 60.0
 MOST_ANSWER_BYTES = 256 * 1024 * 1024
+# An origin leaves bodies as they come, so none may come compressed.
+FIELDS = (("Content-Type", "application/json"), ("Accept-Encoding", "identity"), ("User-Agent", "agentplane"))
 
 
 class Embeddings:
     """Speaks to one provider; after a failure it lets it rest, longer each time."""
 
-    def __init__(
-        self, settings: MemorySettings, http: Callable[[], aiohttp.ClientSession], clock: Clock
-    ) -> None:
+    def __init__(self, settings: MemorySettings, origin_of: Callable[[str], Origin], clock: Clock) -> None:
         self._settings = settings
-        self._http = http
+        self._origin_of = origin_of
         self._clock = clock
         self._cache: OrderedDict[tuple[Model, str], Vector] = OrderedDict()
         self._rests_until = 0.0
@@ -113,23 +113,22 @@ class Embeddings:
         return embedded
 
     async def _ask_for(self, encoding: str, texts: Sequence[str], model: Model, seconds: float) -> Embedded:
-        key = api_key(self._settings)
-        # The session leaves bodies as they come, so none may come compressed.
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
+        fields = [*FIELDS]
+        if (key := api_key(self._settings)) is not None:
+            fields.append(("Authorization", f"Bearer {key}"))
         body = orjson.dumps({"model": model.name, "input": list(texts), "encoding_format": encoding})
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._http().post(self._url, data=body, headers=headers, allow_redirects=False) as response,
-            ):
-                check_status(response.status, response.headers.get("Retry-After"), str(self.host))
-                content = await _read(response)
+            async with asyncio.timeout(seconds):
+                answer = await self._origin_of(self._url).ask("POST", "", fields, body)
+                content = await answer.body(MOST_ANSWER_BYTES)
         except TimeoutError:
             raise EmbeddingFault(f"{self.host} did not answer in {seconds:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise EmbeddingFault(f"{self.host} does not answer: {type(error).__name__}") from None
+        except ValueError:
+            raise Misconfigured("no request's head can hold this address or EMBEDDING_API_KEY") from None
+        wait = dict(answer.headers).get(b"retry-after", b"0").decode("latin-1")
+        check_status(answer.status, wait, str(self.host))
         return parse_answer(content, len(texts), model)
 
     def _rest(self, fault: EmbeddingFault) -> None:
@@ -139,12 +138,3 @@ class Embeddings:
         self._last = type(fault)(fault.detail)
         asked = min(fault.retry_after, LONGEST_REST_SECONDS)
         self._rests_until = self._clock.monotonic() + max(pause, asked)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for part in response.content.iter_chunked(1024 * 1024):
-        content += part
-        if len(content) > MOST_ANSWER_BYTES:
-            raise EmbeddingFault("the provider's answer is too large")
-    return bytes(content)

@@ -88,7 +88,7 @@ def check_mapping(model: Model) -> None:
         )
 
 
-def check_status(status: int, retry_after: str | None, host: str) -> None:
+def check_status(status: int, retry_after: str, host: str) -> None:
     """A fault unless the endpoint answered 200."""
     if status == 200:
         return
@@ -146,9 +146,9 @@ def _tokens(document: dict[str, Any]) -> int:
     return tokens if isinstance(tokens, int) and 0 <= tokens < 2**40 else 0
 
 
-def _seconds(retry_after: str | None) -> float:
+def _seconds(retry_after: str) -> float:
     try:
-        return max(0.0, float(retry_after or 0))
+        return max(0.0, float(retry_after))
     except ValueError:
         return 0.0
 

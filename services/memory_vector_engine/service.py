@@ -23,7 +23,7 @@ def build(resources: Resources) -> Memories:
     """The logic on its stores, with the provider behind its client."""
     settings = resources.settings(MemorySettings)
     db, clock = resources.db, resources.clock
-    embeddings = Embeddings(settings, lambda: resources.http, clock)
+    embeddings = Embeddings(settings, resources.origin, clock)
     vectors = VectorStore(db)
     sizes = Sizes(CollectionStore(db), clock)
     usage = Usage(HousekeepingStore(db), clock, resources.metrics)

@@ -102,6 +102,15 @@ async def test_a_rate_limit_is_obeyed(memory_with: Opened, provider: Provider) -
         await _embedded(memory, org)
 
 
+async def test_a_key_that_no_head_can_hold_is_said(memory_with: Opened, provider: Provider) -> None:
+    async with memory_with(provider, embedding_api_key="two\nlines") as platform:
+        org, agent, memory = await _someone(platform)
+        await _write(memory, org, agent, ["the harbour freezes in January"])
+        result = await _search(memory, org, agent, "harbour")
+        assert (len(result.items), result.reason) == (1, "embedding_misconfigured")
+        assert provider.requests == 0
+
+
 async def test_a_wrong_dimension_is_said_and_never_stored(memory_with: Opened, provider: Provider) -> None:
     provider.embed = by_words(384)
     async with memory_with(provider) as platform:
