@@ -97,7 +97,8 @@ async def make_victim(platform: TestPlatform) -> Victim:
         ids["organisation_id"], ids["user_id"] = str(tenant.org_id), str(tenant.user_id)
         agent = {"name": f"a-{mark}", "docker_image": "agent-runtime:latest", "description": mark}
         ids["agent_id"] = await made("/agents", agent)
-        run = {"input": {"said": mark}}
+        # Nothing of it may end by itself while a drill asks ten thousand times.
+        run = {"input": {"said": mark}, "timeout_seconds": 86_400}
         ids["execution_id"] = await made(f"/agents/{ids['agent_id']}/executions", run)
         await made(f"/agents/{ids['agent_id']}/executions", run)
         ids["api_key_id"] = await made("/api-keys", {"name": mark, "scopes": ["agents:read"]})
@@ -145,9 +146,9 @@ async def _what_only_the_platform_makes(platform: TestPlatform, victim: Victim) 
     await platform.db.execute(
         "INSERT INTO approvals (org_id, id, agent_id, agent_name, execution_id, key, ordinal, server, tool,"
         " arguments, effect, reason, state, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, 'key', 1, $4, $4, $4, 'write', 'policy', 'pending',"
+        " VALUES ($1, $2, $3, $4, $5, 'key', 1, $4, $4, $6, 'write', 'policy', 'pending',"
         " clock_timestamp() + interval '1 day')",
-        *(org_id, approval_id, agent_id, mark, execution_id),
+        *(org_id, approval_id, agent_id, mark, execution_id, f'{{"said": "{mark}"}}'),
     )
     await platform.db.execute(
         "INSERT INTO webhook_deliveries (org_id, endpoint_id, event_id, event_type, body, state)"
