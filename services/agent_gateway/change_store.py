@@ -12,6 +12,7 @@ from uuid import UUID
 from services.agent_gateway.announcement_store import telling, told
 from services.agent_gateway.records import Active, Said, Transition
 from services.chassis.database import Connection, Database, Row, json_element
+from services.contracts.agents import Cause
 
 _CHANGE = f"""
 WITH wanted AS (
@@ -82,6 +83,8 @@ WHERE e.id = held.id AND e.lease_epoch = held.epoch
 RETURNING e.id
 """
 
+_CANCELLED = "SELECT id, cause FROM executions WHERE id = ANY($1) AND status = 'cancelled'"
+
 
 class ChangeStore:
     """Writes what happens to executions under way."""
@@ -128,6 +131,11 @@ class ChangeStore:
                 _RENEW, [each.id for each in active], [each.epoch for each in active], self._lease_seconds
             )
         return {row["id"] for row in rows}
+
+    async def cancelled(self, active: Sequence[Active]) -> list[tuple[UUID, Cause]]:
+        """Those of the executions that were cancelled, whichever process did so, and why."""
+        rows = await self._db.fetch(_CANCELLED, [each.id for each in active])
+        return [(row["id"], Cause(row["cause"])) for row in rows]
 
     async def _round(
         self, connection: Connection, changes: Sequence[Transition], places: Sequence[int]

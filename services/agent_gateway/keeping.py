@@ -107,6 +107,14 @@ class Keeping:
                 self._dispatcher.abort(active.id)
                 self._keys.forget(active.id)
 
+    async def let_go(self) -> None:
+        """Break off what another gateway, or this one a moment ago, cancelled."""
+        working = self._active.all()
+        for execution_id, cause in await self._changes.cancelled(working) if working else ():
+            self._active.cut(execution_id, cause)
+            self._dispatcher.abort(execution_id)
+            self._keys.forget(execution_id)
+
     async def take_over(self) -> None:
         """Take up executions whose gateway went away: jobs and accepted ones go on, others start again."""
         for active in await self._queue.lapsed():

@@ -25,6 +25,11 @@ async def revoke_ended(gateway: HasKeys, fence: Fence) -> None:
         log.info("keys.revoked_late", processes=revoked)
 
 
+async def let_go_of_cancelled(gateway: HasKeys) -> None:
+    """Break off the calls of what was cancelled by way of another gateway, and forget its keys."""
+    await gateway.keeping.let_go()
+
+
 async def sweep_keys(gateway: HasKeys) -> None:
     """Forget keys that have long been worthless."""
     await gateway.keys.sweep()

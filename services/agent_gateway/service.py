@@ -167,6 +167,7 @@ service: Service[Any] = Service(
         ),
         every(0.5, Gateway.look_for_work),
         every(0.5, Gateway.expire),
+        every(1, key_loops.let_go_of_cancelled),
         every(5, Gateway.refresh, woken_by=lambda gateway: gateway.keeping.look),
         every(3, Gateway.renew),
         every(1, Gateway.take_over),

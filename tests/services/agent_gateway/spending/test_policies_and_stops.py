@@ -118,7 +118,19 @@ async def test_a_stop_ends_everything_refuses_calls_and_lets_nothing_begin(make_
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("how", ["cancel", "stop"])
 async def test_a_call_at_the_provider_is_broken_off(paid: Paid, how: str, streamed: bool) -> None:
+    await broken_off(paid, await paid.job(), paid.world, how, streamed)
+
+
+async def test_a_cancel_reaches_the_calls_of_another_gateway(paid: Paid, make_world: WorldMaker) -> None:
     agent = await paid.job()
+    other: World = await make_world(beside=paid.world)
+    assert other.gateway._active.get(agent.execution_id) is None
+    await broken_off(paid, agent, other, "cancel", streamed=False)
+    assert paid.world.gateway._active.get(agent.execution_id) is None
+
+
+async def broken_off(paid: Paid, agent: Caller, ending: World, how: str, streamed: bool) -> None:
+    """End an execution while its call is at the provider, by way of this gateway."""
     more: dict[str, Any] = {"model": "paid-drip", "stream": True} if streamed else {"max_tokens": 100}
     if not streamed:
         paid.upstream.released.clear()
@@ -126,9 +138,9 @@ async def test_a_call_at_the_provider_is_broken_off(paid: Paid, how: str, stream
     await eventually(lambda: paid.upstream.requests)
     await asyncio.sleep(0.2)
     if how == "stop":
-        await paid.spending.stop(paid.world.org_id, StopOrganisation(reason="it bites"), "user:t")
+        await paid.spending.stop(ending.org_id, StopOrganisation(reason="it bites"), "user:t")
     else:
-        await paid.world.client.cancel(paid.world.org_id, agent.execution_id, "user:t")
+        await ending.client.cancel(ending.org_id, agent.execution_id, "user:t")
     status, body, headers = await asyncio.wait_for(calling, 10)
     if not streamed:
         # The connection to the provider is closed too, so that it need not go on.
