@@ -12,6 +12,7 @@ embeddings, and 500,000 memories, are drills (`make soak`).
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -32,6 +33,8 @@ from services.embedded.postgres import DATABASE
 from services.embedded.stores import Stores
 from services.memory_vector_engine.collection_store import Size
 from services.memory_vector_engine.drafts import draft_of
+from services.memory_vector_engine.housekeeping_store import HousekeepingStore
+from services.memory_vector_engine.logic import SWEPT_AT_ONCE
 from services.memory_vector_engine.model_store import Models, ModelStore
 from services.memory_vector_engine.plans import Limits, choose_plan
 from services.memory_vector_engine.rotation import Rotation
@@ -208,13 +211,24 @@ class StoreBench:
         queries = self._world.near(agent.topics, QUERIES)
         full, _ = await self._kept.measured([self._question(agent, query) for query in queries])
         gone = [each for each in agent.ids if each not in kept]
-        await self._admin.execute("DELETE FROM memory_vectors WHERE memory_id = ANY($1)", gone)
-        await self._admin.execute("VACUUM memory_vectors")
+        await self._sweep(agent, gone)
+        await self._admin.execute("VACUUM ANALYZE memories, memory_vectors")
         few = Agent(agent.id, agent.collection_id, agent.ids[::10], agent.vectors[::10], agent.topics)
         left, found = await self._kept.measured([self._question(few, query) for query in queries])
         ratio = left[len(left) // 2] / full[len(full) // 2]
         self._report.add("p50 after 90 % were swept, against before", ratio, "x", at_most=1.2)
         self._report.add("recall@10 after that", _recall(found, nearest(few, queries)), "", at_least=0.99)
+
+    async def _sweep(self, agent: Agent, gone: Sequence[UUID]) -> None:
+        """Have memories expire, and end them in batches as the service does."""
+        past = "UPDATE memories SET expires_at = clock_timestamp() - interval '1 minute' WHERE id = ANY($1)"
+        await self._admin.execute(past, gone)
+        due, writer = HousekeepingStore(self._db), Writer(self._db, KNOBS, VectorStore(self._db))
+        org_id = self._world.org_id
+        while ids := [row["id"] for row in await due.expired(SWEPT_AT_ONCE)]:
+            await writer.expire(
+                org_id, [agent.collection_id], partial(due.still_expired, org_id=org_id, ids=ids)
+            )
 
     async def _organisation(self, org_id: UUID) -> None:
         await self._admin.execute(

@@ -145,7 +145,12 @@ async def test_a_storm_from_one_network_leaves_room_for_others() -> None:
 @pytest.mark.drill
 async def test_a_storm_of_logins_leaves_the_api_answering(platform: TestPlatform) -> None:
     tenant = await make_tenant(platform)
-    async with tenant.client() as api, httpx.AsyncClient(base_url=api.base_url, timeout=120) as storm:
+    # The storm shares the platform's loop here, which thousands of new connections at once would hold up.
+    limits = httpx.Limits(max_connections=150)
+    async with (
+        tenant.client() as api,
+        httpx.AsyncClient(base_url=api.base_url, timeout=600, limits=limits) as storm,
+    ):
         await api.get("/agents")
 
         async def log_in() -> int:

@@ -157,31 +157,38 @@ def test_the_dashboards_own_server_stands_before_the_api(
         assert json.loads(live.recv(timeout=30))["type"] == "pong"
 
 
-def test_an_agent_runs_heals_and_answers_in_a_container(api: httpx.Client) -> None:
+@pytest.fixture(scope="module")
+def agent(api: httpx.Client) -> str:
+    """Where the API has an agent that runs in a container."""
     spec = {"name": "demo", "docker_image": "agent-runtime:latest", "memory_limit": "256m"}
-    agent = api.post("/agents", json=spec)
-    assert agent.status_code == 201, agent.text
-    where = f"/agents/{agent.json()['id']}"
+    made = api.post("/agents", json=spec)
+    assert made.status_code == 201, made.text
+    where = f"/agents/{made.json()['id']}"
     until(lambda: _running(api, where), 180, lambda: api.get(where).text)
+    return where
+
+
+def test_an_agent_runs_heals_and_answers_in_a_container(api: httpx.Client, agent: str) -> None:
     question = {"input": "Order 1042 arrived broken, I want my money back."}
-    execution = api.post(f"{where}/executions", json=question).json()
+    execution = api.post(f"{agent}/executions", json=question).json()
     ended = _ended(api, execution)
     assert (ended["status"], ended["scripted"]) == ("succeeded", True)
     assert api.get(f"/executions/{ended['id']}/steps").json()["items"]
-    (instance,) = api.get(f"{where}/instances").json()
+    (instance,) = api.get(f"{agent}/instances").json()
     subprocess.run(["docker", "kill", f"ap-{instance['id']}-1"], capture_output=True, check=True)
-    healed = until(lambda: _healed(api, where), 180, lambda: api.get(f"{where}/instances").text)
+    healed = until(lambda: _healed(api, agent), 180, lambda: api.get(f"{agent}/instances").text)
     assert healed["last_exit"]["signal"] == 9
 
 
 @pytest.mark.drill
 @pytest.mark.skipif(not SOAK, reason="services are killed in containers in `make soak`")
-def test_the_platform_outlives_a_killed_service(composed: ComposePlatform, api: httpx.Client) -> None:
+def test_the_platform_outlives_a_killed_service(
+    composed: ComposePlatform, api: httpx.Client, agent: str
+) -> None:
     composed.compose("kill", "node-manager", "agent-gateway", "executor")
     composed.up()
-    where = f"/agents/{api.get('/agents').json()['items'][0]['id']}"
-    until(lambda: _running(api, where), 180, lambda: api.get(where).text)
-    execution = api.post(f"{where}/executions", json={"input": "Where is order 1043?"}).json()
+    until(lambda: _running(api, agent), 180, lambda: api.get(agent).text)
+    execution = api.post(f"{agent}/executions", json={"input": "Where is order 1043?"}).json()
     ended = _ended(api, execution)
     assert ended["status"] == "succeeded"
 
