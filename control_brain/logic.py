@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -17,6 +16,7 @@ from control_brain.reconcile import Plan
 from control_brain.registry import Registry
 from control_brain.settings import BrainSettings
 from control_brain.store import Sight
+from control_brain.tick_history import TickHistory
 from control_brain.ticks import Reconciler
 from services.chassis.bus import Bus
 from services.chassis.clock import Clock
@@ -31,7 +31,6 @@ from services.contracts.control_brain import (
     Heartbeat,
     RegisteredService,
     RunJob,
-    Tick,
     WakeData,
 )
 
@@ -77,10 +76,9 @@ class Brain:
         self._delivery = delivery
         self._registry = registry
         self._leadership = Leadership()
-        self._ticks = 0
+        self._history = TickHistory(clock)
         self._audited_at = float("-inf")
         self._agents = 0
-        self._last_tick: Tick | None = None
         self.woken = asyncio.Event()
         self.orders_waiting = delivery.more
 
@@ -90,8 +88,7 @@ class Brain:
         await self._clock.sleep(self._coalescing())
         # Whatever woke the brain until now is seen by this tick.
         self.woken.clear()
-        self._ticks += 1
-        at, started = self._clock.now(), self._clock.monotonic()
+        self._history.begin(fence.epoch)
         try:
             made, commands = await self.tick(fence)
         except StaleEpoch:
@@ -99,35 +96,29 @@ class Brain:
             raise
         except Exception as failure:
             error = failure.detail if isinstance(failure, PlatformError) else type(failure).__name__
-            self._note(at, started, Plan(), 0, error)
+            self._history.end(self._agents, Plan(), 0, error)
             raise
-        self._note(at, started, made, commands)
+        self._history.end(self._agents, made, commands)
         if made.unfinished:
             self.woken.set()
 
-    def _note(
-        self, at: datetime, started: float, made: Plan, commands: int, error: str | None = None
-    ) -> None:
-        self._last_tick = Tick(
-            number=self._ticks,
-            at=at,
-            took_ms=(self._clock.monotonic() - started) * 1000,
-            agents=self._agents,
-            drifted=made.drifted,
-            commands=commands,
-            error=error,
-        )
-
     async def tick(self, fence: Fence) -> tuple[Plan, int]:
         """From the rows as they are to committed orders; what was planned, and the number of orders."""
-        audit = self._clock.monotonic() - self._audited_at >= AUDIT_SECONDS
-        if audit:
-            self._audited_at, self._agents = self._clock.monotonic(), await self._sight.count()
-        made = await self._reconciler.everything(fence, audit=audit)
-        commands = made.commands + await self._jobs.settle(fence) + await self._reconciler.orphans(fence)
-        async with self._db.system() as connection:
-            await fence.check(connection)
-            await self._orders.confirm(connection)
+        phase = self._history.phase
+        with phase("agents"):
+            audit = self._clock.monotonic() - self._audited_at >= AUDIT_SECONDS
+            if audit:
+                self._audited_at, self._agents = self._clock.monotonic(), await self._sight.count()
+            made = await self._reconciler.everything(fence, audit=audit)
+        with phase("jobs"):
+            jobs = await self._jobs.settle(fence)
+        with phase("orphans"):
+            orphans = await self._reconciler.orphans(fence)
+        with phase("orders"):
+            async with self._db.system() as connection:
+                await fence.check(connection)
+                await self._orders.confirm(connection)
+        commands = made.commands + jobs + orphans
         if commands:
             self.orders_waiting.set()
         return made, commands
@@ -189,13 +180,14 @@ class Brain:
     async def state(self, org_id: UUID | None) -> BrainState:
         """The platform as the brain sees it, or one organisation's part of it."""
         leader, epoch = await self._picture.leader(LEASE)
-        fence = self._leadership.fence
+        fence, ticks = self._leadership.fence, self._history.newest_first
         return BrainState(
             leader=leader,
             epoch=epoch,
             is_leader=fence is not None and leader == str(fence.holder),
             interval_seconds=INTERVAL_SECONDS,
-            last_tick=self._last_tick,
+            last_tick=ticks[0] if ticks else None,
+            ticks=ticks,
             nodes=await self._picture.nodes(org_id),
             agents=await self._picture.agents(org_id),
             services=await self._registry.services(),
@@ -220,5 +212,5 @@ class Brain:
         await self._delivery.close()
 
     def _coalescing(self) -> float:
-        took = self._last_tick.took_ms / 1000 if self._last_tick else 0
-        return max(self._settings.coalesce_seconds, min(took * BREATHING, MOST_COALESCING_SECONDS))
+        pause = self._history.last_took_ms / 1000 * BREATHING
+        return max(self._settings.coalesce_seconds, min(pause, MOST_COALESCING_SECONDS))

@@ -74,12 +74,25 @@ class AgentOverview(Contract):
     observed_generation: int
 
 
+class TickPhases(Contract):
+    """Where the time of one run of the loop went; 0 for what it did not come to."""
+
+    agents_ms: float = Field(
+        0, description="comparing agents with their instances, and committing the orders"
+    )
+    jobs_ms: float = Field(0, description="settling the processes of executions")
+    orphans_ms: float = Field(0, description="ordering the end of processes that nobody wants")
+    orders_ms: float = Field(0, description="ticking off the orders that nodes have carried out")
+
+
 class Tick(Contract):
     """What one run of the loop did."""
 
     number: int
+    epoch: int
     at: Timestamp
     took_ms: float
+    phases: TickPhases
     agents: int
     drifted: int
     commands: int
@@ -94,6 +107,9 @@ class BrainState(Contract):
     is_leader: bool
     interval_seconds: float
     last_tick: Tick | None = None
+    ticks: list[Tick] = Field(
+        default_factory=list, description="the newest 60 of the process that answered, newest first"
+    )
     nodes: list[Node]
     agents: list[AgentOverview]
     services: list[RegisteredService]

@@ -47,6 +47,22 @@ async def test_no_drift_gives_no_orders(platform: TestPlatform) -> None:
         assert (state.last_tick.drifted, state.last_tick.commands) == (0, 0)
 
 
+async def test_the_last_ticks_say_where_their_time_went(platform: TestPlatform) -> None:
+    async with node(platform):
+        org_id, agent_id = await deployed(platform)
+        await in_state(platform, org_id, agent_id)
+        brain = platform.logic("control-brain")
+        fence = brain._leadership.fence
+        await brain.reconcile(fence)
+        ticks = (await platform.client(ControlBrainClient).state(org_id)).ticks
+    newest, numbers = ticks[0], [tick.number for tick in ticks]
+    assert numbers == sorted(numbers, reverse=True) and len(numbers) >= 2
+    assert {tick.epoch for tick in ticks} == {fence.epoch}
+    phases = newest.phases.model_dump()
+    assert all(spent > 0 for spent in phases.values())
+    assert sum(phases.values()) <= newest.took_ms
+
+
 async def end_of(there: Node, order: int, **how: Any) -> None:
     await there.end(there.taken[order].run_id, **how)
 

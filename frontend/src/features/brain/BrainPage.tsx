@@ -6,6 +6,7 @@ import { Decisions } from "@/features/brain/Decisions";
 import { DesiredActual } from "@/features/brain/DesiredActual";
 import { NodeCards } from "@/features/brain/NodeCards";
 import { useBrain, useNodes } from "@/features/brain/queries";
+import { Ticks } from "@/features/brain/Ticks";
 import { count, duration } from "@/lib/format";
 
 export function BrainPage() {
@@ -32,6 +33,7 @@ export function BrainPage() {
           <Skeleton rows={2} />
         )}
         {tick?.error && <p role="alert" className="rounded-lg border border-bad/40 bg-bad-soft px-3 py-2.5">The last look failed: {tick.error}</p>}
+        <Panel title="The last looks">{state ? <Ticks ticks={state.ticks ?? []} /> : <Skeleton rows={4} />}</Panel>
         <Panel title="Nodes"><View query={nodes} rows={2}>{(all) => <NodeCards nodes={all} />}</View></Panel>
         <div className="grid items-start gap-4 xl:grid-cols-2">
           <Panel title="Wanted and actual">{state ? <DesiredActual agents={state.agents} /> : <Skeleton rows={4} />}</Panel>
