@@ -22,9 +22,20 @@ function policyOf(pathname: string): string | undefined {
   return policies[pathname] ?? policies["/_not-found"];
 }
 
-export function proxy(request: NextRequest): NextResponse {
+function toTheApi(request: NextRequest): NextResponse {
   const { pathname, search } = request.nextUrl;
-  if (API.test(pathname)) return NextResponse.rewrite(new URL(pathname + search, process.env.AGENTPLANE_API_URL ?? "http://localhost:8000"));
+  const headers = new Headers(request.headers);
+  // Whose call it is stands there for requests (instrumentation.ts); what opens a connection may not say it itself.
+  if (pathname.startsWith("/ws")) headers.delete("X-Forwarded-For");
+  return NextResponse.rewrite(new URL(pathname + search, process.env.AGENTPLANE_API_URL ?? "http://localhost:8000"), { request: { headers } });
+}
+
+export function proxy(request: NextRequest): NextResponse {
+  const { pathname } = request.nextUrl;
+  if (API.test(pathname)) return toTheApi(request);
+  // The router's own mark on its requests for a page's data.
+  request.nextUrl.searchParams.delete("_rsc");
+  const { search } = request.nextUrl;
   if (!OPEN.includes(pathname) && !request.cookies.has(SESSION)) {
     const login = new URL(paths.login, request.url);
     if (pathname !== paths.overview) login.searchParams.set("next", pathname + search);
@@ -32,10 +43,7 @@ export function proxy(request: NextRequest): NextResponse {
   }
   const section = ONE_THING.exec(pathname)?.[1];
   const page = section ? `/${section}/_` : pathname;
-  // Another address of this very server: made of nextUrl, or it would be asked over the network.
-  const any = request.nextUrl.clone();
-  any.pathname = page;
-  const answer = section ? NextResponse.rewrite(any) : NextResponse.next();
+  const answer = section ? NextResponse.rewrite(new URL(page + search, request.url)) : NextResponse.next();
   const policy = policyOf(page);
   if (policy) answer.headers.set("Content-Security-Policy", policy);
   answer.headers.set("X-Content-Type-Options", "nosniff");

@@ -91,7 +91,8 @@ def standalone(platform: LivePlatform, log: Path) -> Iterator[Dashboard]:
         pytest.skip("the dashboard's own server is not built: make dashboard ARGS=standalone")
     runtime = node()
     told = {
-        "HOSTNAME": "0.0.0.0",
+        # Next takes this address for localhost unless told not to; in compose it listens on all.
+        "HOSTNAME": "127.0.0.1",
         "PORT": str(platform.standalone_port),
         "AGENTPLANE_API_URL": platform.url,
         "NODE_ENV": "production",
