@@ -25,6 +25,8 @@ from tests.uniformity.source import ROOT, landed
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 BASE = "agentplane-test-compose-base:latest"
 PASSWORD = "correct horse battery staple 9"
+# Another than that of a platform which this machine may run.
+NETWORK = "10.213.78"
 # A Debian with what the image is built with: Python's venv module, and whom this machine trusts.
 BASE_FILE = f"""
 FROM {IMAGE}
@@ -70,6 +72,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposePlatfo
         "AGENTPLANE_NODE_DIRECTORY": str(node),
         "BACKEND_PORT": str(free_port()),
         "FRONTEND_PORT": str(free_port()),
+        "AGENTPLANE_DASHBOARD_NETWORK": NETWORK,
         "AGENTPLANE_FRONTEND_IMAGE": "agentplane-frontend:test",
         "AGENTPLANE_ADMIN_EMAIL": "owner@example.com",
         "AGENTPLANE_ADMIN_PASSWORD": PASSWORD,
@@ -155,6 +158,21 @@ def test_the_dashboards_own_server_stands_before_the_api(
     with connect(f"ws{origin.removeprefix('http')}/ws?ticket={ticket}", origin=Origin(origin)) as live:
         live.send(json.dumps({"op": "ping"}))
         assert json.loads(live.recv(timeout=30))["type"] == "pong"
+
+
+def test_a_call_through_the_dashboard_is_its_callers(composed: ComposePlatform, api: httpx.Client) -> None:
+    login, invented = {"email": "owner@example.com", "password": PASSWORD}, "203.0.113.9"
+    for port in (composed.dashboard_port, composed.api_port):
+        where = f"http://127.0.0.1:{port}/api/v1/auth/login"
+        assert httpx.post(where, json=login, headers={"X-Forwarded-For": invented}, timeout=60).is_success
+    # Another address: that of the dashboard's container to itself.
+    asked = {"method": "POST", "headers": {"Content-Type": "application/json", "X-Forwarded-For": invented}}
+    request = json.dumps({**asked, "body": json.dumps(login)})
+    within = f"fetch('http://127.0.0.1:3000/api/v1/auth/login', {request}).then(a => console.log(a.status))"
+    assert composed.compose("exec", "-T", "frontend", "node", "-e", within).strip() == "200"
+    seen = {session["ip"] for session in api.get("/auth/sessions").json()}
+    assert {"127.0.0.1", f"{NETWORK}.1"} <= seen
+    assert not seen & {invented, f"{NETWORK}.3"}
 
 
 @pytest.fixture(scope="module")
