@@ -8,7 +8,7 @@ import { Empty, View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
 import { useInstances } from "@/features/agents/queries";
 import { ExecutionList } from "@/features/executions/ExecutionList";
-import { bytes, words } from "@/lib/format";
+import { bytes, plural, words } from "@/lib/format";
 
 export function OverviewTab({ agent }: { agent: Agent }) {
   const instances = useInstances(agent.id);
@@ -61,7 +61,7 @@ function InstanceRow({ instance }: { instance: Instance }) {
         <StateBadge state={instance.ready && instance.state === "running" ? "ready" : instance.state} moving={instance.state === "running" && !instance.ready} />
         <span className="tabular text-muted" title="process id on its node" data-pid={instance.pid ?? ""}>{instance.pid ? `pid ${instance.pid}` : "no process"}</span>
         {instance.isolation && <Chip title={Object.entries(instance.enforcement).map(([limit, by]) => `${limit}: ${by}`).join("\n")}>{instance.isolation}</Chip>}
-        {instance.restart_count > 0 && <Chip tone="warn">{instance.restart_count} restarts</Chip>}
+        {instance.restart_count > 0 && <Chip tone="warn">{plural(instance.restart_count, "restart")}</Chip>}
         <span className="text-muted">v{instance.agent_version}</span>
         <span className="ml-auto flex items-center gap-3 text-muted">
           <span>up since <Time at={instance.ready_at ?? instance.started_at} /></span>

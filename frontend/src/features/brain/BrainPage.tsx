@@ -1,4 +1,5 @@
 "use client";
+import { CopyId } from "@/components/ui/CopyId";
 import { PageHeader, Panel, Stat } from "@/components/ui/Panel";
 import { Problem, Skeleton, View } from "@/components/ui/states";
 import { Time } from "@/components/ui/Time";
@@ -20,7 +21,7 @@ export function BrainPage() {
       <div className="grid gap-4">
         {state ? (
           <section aria-label="The loop" className="grid grid-cols-2 overflow-hidden rounded-lg border border-line bg-panel sm:grid-cols-3 xl:grid-cols-6 xl:divide-x xl:divide-line">
-            <Stat label="Leader" value={state.leader ?? "none"} hint={`epoch ${state.epoch}`} tone={state.leader ? undefined : "bad"} />
+            <Stat label="Leader" value={state.leader ? <CopyId id={state.leader} label="leader" /> : "none"} hint={`epoch ${state.epoch}`} tone={state.leader ? undefined : "bad"} />
             <Stat label="Last look" value={tick ? <Time at={tick.at} /> : "–"} hint={`every ${state.interval_seconds} s`} />
             <Stat label="It took" value={tick ? duration(tick.took_ms) : "–"} hint={tick ? `tick ${count(tick.number)}` : undefined} />
             <Stat label="Agents looked at" value={tick ? count(tick.agents) : "–"} />

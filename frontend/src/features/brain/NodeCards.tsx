@@ -25,7 +25,7 @@ function NodeRow({ node }: { node: Node }) {
         </p>
         <p className="flex flex-wrap gap-x-3 text-xs text-muted">
           <span>{node.region} / {node.zone}</span>
-          <span>heard of <Time at={node.renewed_at} /></span>
+          <span>last sign <Time at={node.renewed_at} /></span>
           <CopyId id={node.node_id} label="node id" />
         </p>
       </div>

@@ -13,11 +13,14 @@ const PHASES: [field: keyof Tick["phases"], title: string, color: string][] = [
   ["orders_ms", "orders carried out", "var(--warn)"],
 ];
 const BAR_HEIGHT = 8;
+const SHOWN_WHOLE = 0.9;
 
-/** The last looks, newest first: each bar is as long as its look took beside the longest, in the colours of its phases. */
+/** The last looks, newest first: each bar is as long as its look took, in the colours of its phases; the few longest are cut. */
 export function Ticks({ ticks }: { ticks: Tick[] }) {
   if (ticks.length === 0) return <Empty title="It has not looked yet">A standby shows none: only the leader looks.</Empty>;
-  const longest = Math.max(...ticks.map((tick) => tick.took_ms));
+  const took = ticks.map((tick) => tick.took_ms).sort((a, b) => a - b);
+  // One look that took long must not shrink all the others to nothing.
+  const longest = took[Math.floor((took.length - 1) * SHOWN_WHOLE)] ?? 1;
   return (
     <>
       <ul className="flex flex-wrap gap-x-4 gap-y-1 border-b border-line px-3 py-2 text-xs text-muted" aria-label="Phases">

@@ -14,6 +14,17 @@ import { TYPES, useMemories, useMemoryStatus, useSearch } from "@/features/memor
 import { count, plural } from "@/lib/format";
 import { useUrlState } from "@/lib/url-state";
 
+/** What an answer says was wrong with embeddings (services/memory_vector_engine/faults.py). */
+const WHY: Record<string, string> = {
+  embedding_unavailable: "the embeddings provider does not answer",
+  no_embedding_provider: "no embeddings provider is configured",
+  embedding_misconfigured: "the embeddings provider is misconfigured",
+  embedding_wrong_dimension: "the embeddings provider answers in another dimension",
+  embedding_rate_limited: "the embeddings provider limits the rate",
+  embedding_refused: "the embeddings provider refused the request",
+  embedding_model_unknown: "the embeddings provider does not know the model",
+};
+
 export function MemoryPage() {
   const { may } = useAuth();
   const [query, setQuery] = useUrlState("q");
@@ -55,7 +66,7 @@ export function MemoryPage() {
               <>
                 <p className="border-b border-line px-3 py-2 text-xs text-muted">
                   {plural(result.items.length, "memory", "memories")} found by {result.mode === "hybrid" ? "meaning and words" : result.mode === "vector" ? "meaning" : "words"}
-                  {result.degraded && ` because ${result.reason ?? "embeddings could not be used"}`}
+                  {result.degraded && ` because ${WHY[result.reason ?? ""] ?? "embeddings could not be used"}`}
                   {result.pending_embeddings > 0 && `; ${count(result.pending_embeddings)} wait for an embedding`}
                 </p>
                 {result.items.length > 0 ? (
