@@ -101,9 +101,14 @@ class LivePlatform:
         return "\n".join(parts)
 
     def pid_of(self, process: str) -> int:
-        """The pid of a process of the platform, as the supervisor tells it."""
-        status = json.loads((self.data / "run" / "status.json").read_text())
-        return int(status["processes"][process]["pid"])
+        """The pid of a process of the platform, as the supervisor tells it; of one that died, once it is back."""
+
+        def told() -> Any:
+            status = json.loads((self.data / "run" / "status.json").read_text())
+            return status["processes"][process]["pid"]
+
+        # The more often it died, the longer it is left: half a minute at most.
+        return int(until(told, 60, lambda: f"{process} is not started again"))
 
     def kill(self, process: str) -> int:
         """`kill -9` a process of the platform; returns the pid that died."""
