@@ -101,7 +101,7 @@ class LivePlatform:
         return "\n".join(parts)
 
     def pid_of(self, process: str) -> int:
-        """The pid of a process of the platform, as the supervisor tells it; of one that died, once it is back."""
+        """The pid of a process, as the supervisor tells it; of one that died, once it is back."""
 
         def told() -> Any:
             status = json.loads((self.data / "run" / "status.json").read_text())
