@@ -86,6 +86,8 @@ class StoreBench:
         self._model = await self._admin.fetchval("SELECT id FROM memory_models")
         await self._admin.execute("VACUUM ANALYZE memory_vectors")
         await self._admin.execute("ANALYZE memories")
+        # What loading left to be written must not be written meanwhile.
+        await self._admin.execute("CHECKPOINT")
         # The product tells the allocator and the collector the same before it serves.
         settle()
         one, two, five, large = (self._of_size(size) for size in (1_000, 2_000, 5_000, 20_000))

@@ -26,5 +26,5 @@ def agent_alone(home: Path, model: str) -> Iterator[Contender]:
             assert (await answer.json())["output"]
 
     more = {"PORT": str(port), "OPENAI_BASE_URL": model, "OPENAI_API_KEY": "none"}
-    with server([sys.executable, home / "main.py"], f"{url}/health", more=more) as processes:
-        yield Contender("the agent alone, without a platform", run, server=processes)
+    with server([sys.executable, home / "main.py"], f"{url}/health", more=more):
+        yield Contender("the agent alone, without a platform", run)

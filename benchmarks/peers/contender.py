@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,6 @@ import aiohttp
 SECONDS = float(os.environ.get("AGENTPLANE_BENCH_SECONDS", "4"))
 CONCURRENCIES = (4, 16, 64)
 START_SECONDS = 120.0
-WAKING_SECONDS = 1.0
 
 Call = Callable[[aiohttp.ClientSession], Awaitable[None]]
 
@@ -33,19 +31,13 @@ class Contender:
     name: str
     call: Call
     concurrencies: tuple[int, ...] = CONCURRENCIES
-    server: "Server | None" = None
     rounds: dict[int, list[float]] = field(default_factory=dict)
     failures: dict[int, int] = field(default_factory=dict)
 
     async def round(self) -> None:
-        """Do it for a while at each concurrency; a server of its own rests before and after."""
-        if self.server:
-            self.server.wake()
-            await asyncio.sleep(WAKING_SECONDS)
+        """Do it for a while at each concurrency."""
         for concurrency in self.concurrencies:
             self.rounds.setdefault(concurrency, []).append(await self._at(concurrency))
-        if self.server:
-            self.server.rest()
 
     @property
     def best(self) -> tuple[float, int]:
@@ -71,21 +63,6 @@ class Contender:
         return done / (time.perf_counter() - began)
 
 
-@dataclass(frozen=True)
-class Server:
-    """The processes of a peer: what one does in the background must not slow what is measured beside it."""
-
-    group: int
-
-    def rest(self) -> None:
-        """Stand still."""
-        os.killpg(self.group, signal.SIGSTOP)
-
-    def wake(self) -> None:
-        """Go on."""
-        os.killpg(self.group, signal.SIGCONT)
-
-
 def environment_with(place: Path, packages: list[str]) -> str:
     """A throw-away environment with these packages; its Python."""
     uv = Path(sys.executable).with_name("uv")
@@ -98,8 +75,8 @@ def environment_with(place: Path, packages: list[str]) -> str:
 @contextlib.contextmanager
 def server(
     command: list[Any], url: str, *, cwd: Path | None = None, more: dict[str, str] | None = None
-) -> Iterator[Server]:
-    """A server in a process group of its own, from when it answers."""
+) -> Iterator[None]:
+    """A server in a process of its own, from when it answers."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -107,9 +84,7 @@ def server(
             env={**os.environ, **(more or {})},
             stdout=log,
             stderr=log,
-            start_new_session=True,
         )
-        group = Server(process.pid)
         try:
             deadline = time.monotonic() + START_SECONDS
             while True:
@@ -121,10 +96,8 @@ def server(
                         log.seek(0)
                         raise RuntimeError(log.read()[-2000:].decode(errors="replace")) from None
                     time.sleep(0.2)
-            yield group
+            yield
         finally:
-            if process.poll() is None:
-                group.wake()
             process.terminate()
             try:
                 process.wait(15)

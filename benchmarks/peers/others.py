@@ -31,8 +31,8 @@ async def agno_os(home: Path, model: str, database: str | None) -> AsyncIterator
     url = f"http://127.0.0.1:{port}"
     more = {"BENCH_MODEL": model, "BENCH_PORT": str(port), **kept}
     name = "agno AgentOS 3.1.10 " + ("without a database" if database is None else "with PostgreSQL")
-    with server([python, place / "bench_agent.py"], f"{url}/health", more=more) as processes:
-        yield Contender(name, _agno_run(url), server=processes)
+    with server([python, place / "bench_agent.py"], f"{url}/health", more=more):
+        yield Contender(name, _agno_run(url))
 
 
 def _agno_run(url: str) -> Call:
@@ -66,8 +66,8 @@ async def langgraph_dev(home: Path, model: str) -> AsyncIterator[Contender]:
             assert answer.status == 200 and document["messages"][-1]["content"], document
 
     more = {"BENCH_MODEL": model, "LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
-    with server(command, f"{url}/ok", cwd=place, more=more) as processes:
-        yield Contender("langgraph dev 0.4.40", run, server=processes)
+    with server(command, f"{url}/ok", cwd=place, more=more):
+        yield Contender("langgraph dev 0.4.40", run)
 
 
 @contextlib.asynccontextmanager
@@ -86,7 +86,7 @@ async def prefect_server(home: Path) -> AsyncIterator[dict[str, Contender]]:
         str(port),
     ]
     more = {"PREFECT_HOME": str(place / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    with server(command, f"{url}/health", more=more) as processes:
+    with server(command, f"{url}/health", more=more):
         async with aiohttp.ClientSession() as session:
             flow = await _created(session, f"{url}/flows/", {"name": "bench"})
             body: dict[str, Any] = {"flow_id": flow["id"], "state": {"type": "SCHEDULED"}}
@@ -101,8 +101,8 @@ async def prefect_server(home: Path) -> AsyncIterator[dict[str, Contender]]:
                 assert answer.status == 200, await answer.text()
 
         yield {
-            "create": Contender("Prefect 3.8.8", create, FEWER, processes),
-            "read": Contender("Prefect 3.8.8", read, FEWER, processes),
+            "create": Contender("Prefect 3.8.8", create, FEWER),
+            "read": Contender("Prefect 3.8.8", read, FEWER),
         }
 
 
