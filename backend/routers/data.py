@@ -34,6 +34,9 @@ async def list_instances(agent_id: UUID, principal: Reader, backend: TheBackend)
 @router.get(
     "/agents/{agent_id}/logs",
     response_model=Page[AgentLogLine],
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Lines, or with `follow` each as it comes"}
+    },
     summary="Read an agent's logs",
 )
 async def read_logs(

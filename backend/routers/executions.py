@@ -12,6 +12,7 @@ from backend.permissions import Principal, public, require
 from backend.routing import Cursor, IdempotencyKey, Limit, TheBackend, api_router
 from backend.services.idempotency import request_key
 from backend.streaming import Batch, event_stream
+from backend.waiting import CLOSED_BY_CLIENT, while_there
 from services.chassis.auth import TheOrg, only
 from services.chassis.contract import Page
 from services.contracts.backend import CallableAgent
@@ -112,11 +113,15 @@ async def resume_execution(
 async def wait_for_execution(
     execution_id: UUID,
     principal: Reader,
+    request: Request,
     backend: TheBackend,
     timeout_seconds: Annotated[float, Query(ge=0, le=120, allow_inf_nan=False)] = 30,
 ) -> Response:
     """The execution once it has ended, or as it stands when the time is over."""
-    execution = await backend.executions.wait(principal.org_id, execution_id, timeout_seconds)
+    ended = backend.executions.wait(principal.org_id, execution_id, timeout_seconds)
+    execution = await while_there(request, ended)
+    if execution is None:
+        return Response(status_code=CLOSED_BY_CLIENT)
     return Response(execution, media_type="application/json")
 
 

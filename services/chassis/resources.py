@@ -73,7 +73,9 @@ class Shared:
         """The pooled session for hops between services; made when first used."""
         if self._http is None:
             # Shorter than the servers' 30 s, so that no call starts on a connection that is being closed.
-            connector = aiohttp.TCPConnector(limit=256, limit_per_host=128, keepalive_timeout=20)
+            # Without a limit of its own: who waits for an execution holds one, and a few hundred kept
+            # every other call from leaving. How many may ask at once is the edge's to say.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=20)
             self._http = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, connect=3),
